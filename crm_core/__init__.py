@@ -1,0 +1,1 @@
+"""Who it is and what is kept: clients, numbers, the call log, staff, on SQLite or PostgreSQL."""

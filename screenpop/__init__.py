@@ -1,0 +1,1 @@
+"""Who must see what, now: cards, pops and the supervisors' board."""

@@ -1,0 +1,1 @@
+"""What happens on the phone: AMI bytes become facts about calls. Imports nothing of ours."""
