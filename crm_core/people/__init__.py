@@ -1,0 +1,1 @@
+"""Clients and the look-up behind every card."""

@@ -1,0 +1,1 @@
+"""Users, phones and seats, sign-in."""
