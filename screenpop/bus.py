@@ -1,0 +1,150 @@
+"""Carries encoded frames from the service to the sockets: here within one process, in `bus_nats` between nodes.
+
+The bus carries, it keeps nothing: whoever missed something asks for the snapshot again. A subscriber that does not
+keep up is cut off instead of slowing down the others.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+SUBSCRIPTION_SIZE: Final = 512
+"""Frames that may wait for one subscriber; a reader this far behind takes the snapshot again."""
+
+REQUEST_TIMEOUT: Final = 2.0
+"""Seconds to wait for the owner's answer."""
+
+
+class BusError(Exception):
+    """The bus could not do what was asked."""
+
+
+class LaggingError(BusError):
+    """The subscriber read too slowly and missed frames: close it (4408), it comes back and takes the snapshot."""
+
+
+class NoAnswerError(BusError):
+    """Nobody owns the service at the moment, or the owner cannot be reached."""
+
+
+class Subscription:
+    """The frames of one subject for one reader, in order and bounded."""
+
+    def __init__(self, subject: str, forget: Callable[["Subscription"], None], size: int = SUBSCRIPTION_SIZE) -> None:
+        self.subject = subject
+        self.lagging = False
+        self._forget = forget
+        self._size = size
+        self._frames: deque[bytes] = deque()
+        self._ready = asyncio.Event()
+
+    def deliver(self, frame: bytes) -> None:
+        """Take a frame from the bus; when the reader is too far behind, drop everything and say so to it."""
+        if self.lagging:
+            return
+        if len(self._frames) >= self._size:
+            self.lagging = True
+            self._frames.clear()
+        else:
+            self._frames.append(frame)
+        self._ready.set()
+
+    def wake(self) -> None:
+        """Let a waiting `get` return None, so that its reader looks around."""
+        self._ready.set()
+
+    async def get(self) -> bytes | None:
+        """Wait for the next frame; None after `wake`. Raises LaggingError."""
+        if not self._frames and not self.lagging:
+            await self._ready.wait()
+        self._ready.clear()
+        if self.lagging:
+            raise LaggingError
+        return self._frames.popleft() if self._frames else None
+
+    def drop(self) -> None:
+        """Forget the frames that wait: a snapshot that was taken later holds them all."""
+        self._frames.clear()
+
+    def close(self) -> None:
+        """Get no more frames."""
+        self._forget(self)
+
+
+Answer = Callable[[str], bytes | None]
+"""Gets the subject that was asked; None: not mine."""
+
+
+class Bus(Protocol):
+    """What the service and the sockets need of a bus."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether other nodes can be reached."""
+
+    async def run(self) -> None:
+        """Keep the bus going until cancelled."""
+
+    def publish(self, subject: str, frame: bytes) -> None:
+        """Send a frame to whoever subscribes now; never blocks, never raises."""
+
+    def subscribe(self, subject: str) -> Subscription:
+        """Get the frames of a subject from now on."""
+
+    async def request(self, subject: str, timeout: float = REQUEST_TIMEOUT) -> bytes:  # noqa: ASYNC109 - the port names it
+        """Ask the owner of the service. Raises NoAnswerError."""
+
+    def answer(self, handler: Answer | None) -> None:
+        """Become the owner that answers requests, or (None) stop being it."""
+
+
+class LocalBus:
+    """The bus of a single process."""
+
+    def __init__(self, size: int = SUBSCRIPTION_SIZE) -> None:
+        self._size = size
+        self._subscriptions: dict[str, set[Subscription]] = {}
+        self._answer: Answer | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether other nodes can be reached: there are none."""
+        return True
+
+    async def run(self) -> None:
+        """Nothing to keep going."""
+
+    def publish(self, subject: str, frame: bytes) -> None:
+        """Send a frame to whoever subscribes now."""
+        for subscription in self._subscriptions.get(subject, ()):
+            subscription.deliver(frame)
+
+    def subscribe(self, subject: str) -> Subscription:
+        """Get the frames of a subject from now on."""
+        subscription = Subscription(subject, self._forget, self._size)
+        self._subscriptions.setdefault(subject, set()).add(subscription)
+        return subscription
+
+    async def request(self, subject: str, timeout: float = REQUEST_TIMEOUT) -> bytes:  # noqa: ARG002, ASYNC109
+        """Ask the owner of the service. Raises NoAnswerError."""
+        answer = self._answer(subject) if self._answer else None
+        if answer is None:
+            raise NoAnswerError(subject)
+        return answer
+
+    def answer(self, handler: Answer | None) -> None:
+        """Become the owner that answers requests, or (None) stop being it."""
+        self._answer = handler
+
+    def subscribed(self, subject: str) -> bool:
+        """Whether anyone here listens to a subject."""
+        return subject in self._subscriptions
+
+    def _forget(self, subscription: Subscription) -> None:
+        readers = self._subscriptions.get(subscription.subject)
+        if readers is None:
+            return
+        readers.discard(subscription)
+        if not readers:
+            del self._subscriptions[subscription.subject]

@@ -1,0 +1,470 @@
+"""The JSON vocabulary of the bus and the browser: one struct per frame, so that names are written down once.
+
+Names follow the public contract; additions are welcome there, renames are not. Times are RFC 3339 UTC with
+milliseconds, durations are seconds. A frame is encoded once, however many sockets it goes to.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final, Literal
+from urllib.parse import quote
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+
+class PopReason(StrEnum):
+    """Why a card came up."""
+
+    RING = "ring"
+    ANSWER = "answer"
+    TRANSFER = "transfer"
+    DIAL = "dial"
+
+
+class PopStatus(StrEnum):
+    """Where the agent stands with the call of a card."""
+
+    RINGING = "ringing"
+    TALKING = "talking"
+    WRAP_UP = "wrap_up"
+
+
+class CloseReason(StrEnum):
+    """Why a card went away."""
+
+    ANSWERED_ELSEWHERE = "answered_elsewhere"
+    CALLER_GONE = "caller_gone"
+    ENDED = "ended"
+    DISMISSED = "dismissed"
+
+
+class Topic(StrEnum):
+    """What a socket can subscribe to."""
+
+    POPS = "pops"
+    BOARD = "board"
+
+
+class AgentState(StrEnum):
+    """What an agent (or a phone nobody sits at) is doing, as supervisors see it."""
+
+    OFFLINE = "offline"
+    AVAILABLE = "available"
+    RINGING = "ringing"
+    ON_CALL = "on_call"
+    ON_HOLD = "on_hold"
+    WRAP_UP = "wrap_up"
+    PAUSED = "paused"
+    UNREACHABLE = "unreachable"
+
+
+# The card.
+
+
+class CardNumber(Struct, frozen=True):
+    """The outside party's number: as seen on the wire, in E.164 where it has that, and its kind."""
+
+    raw: str | None
+    e164: str | None
+    kind: str
+
+
+class CardContact(Struct, frozen=True):
+    """The client a call belongs to, or one of several it may belong to."""
+
+    id: int
+    name: str
+    company: str | None = None
+
+
+class CardPlace(Struct, frozen=True):
+    """What the number itself tells; the browser works out the local time from the zones."""
+
+    type: str | None = None
+    country: str | None = None
+    country_code: str | None = None
+    region: str | None = None
+    carrier: str | None = None
+    time_zones: tuple[str, ...] = ()
+
+
+class CardColleague(Struct, frozen=True):
+    """The other side of an internal call."""
+
+    extension: str
+    name: str | None = None
+
+
+class CardCall(Struct, frozen=True):
+    """One earlier call of the same client or number."""
+
+    id: str
+    direction: str
+    outcome: str | None
+    started_at: str
+    talk_seconds: float = 0.0
+    queue: str | None = None
+    agent: str | None = None
+    note: str | None = None
+    disposition: str | None = None
+
+
+class CardNote(Struct, frozen=True):
+    """A note already written on this very call: a colleague's, draft or finished, travels with a transfer."""
+
+    author: str
+    text: str
+    at: str | None = None
+    draft: bool = False
+
+
+class CardField(Struct, frozen=True):
+    """One more line of the card; `key` is stable, `label` is its English name, `value` is shown as it is."""
+
+    key: str
+    label: str
+    value: str
+
+
+class Card(Struct, frozen=True):
+    """What the agent sees of one call. Colleagues' and withheld calls have no contact and no candidates."""
+
+    number: CardNumber
+    caller_name: str | None = None
+    contact: CardContact | None = None
+    candidates: tuple[CardContact, ...] = ()
+    queue: str | None = None
+    did: str | None = None
+    wait_seconds: float = 0.0
+    history: tuple[CardCall, ...] = ()
+    fields: tuple[CardField, ...] = ()
+    direction: str = "inbound"
+    started_at: str | None = None
+    rang_at: str | None = None
+    answered_at: str | None = None
+    ended_at: str | None = None
+    place: CardPlace | None = None
+    groups: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    owner: str | None = None
+    previous_call: CardCall | None = None
+    previous_agent: str | None = None
+    """Who talked to this client last."""
+    calls_today: int = 0
+    last_note: str | None = None
+    colleague: CardColleague | None = None
+    called: str | None = None
+    notes: tuple[CardNote, ...] = ()
+    """Notes other people wrote on this call."""
+    draft: str | None = None
+    """The viewer's own unfinished note on this call."""
+    disposition: str | None = None
+    incomplete: bool = False
+    """True while the client base could not be asked: the contact may follow in an update."""
+
+
+# Frames from the server.
+
+
+class Ready(Struct, frozen=True, tag_field="type", tag="ready"):
+    """Signed in."""
+
+    user: str
+    role: str
+    extensions: tuple[str, ...] = ()
+
+
+class PopState(Struct, frozen=True):
+    """One card that is up now."""
+
+    call_id: str
+    status: PopStatus
+    card: Card
+    reason: PopReason = PopReason.RING
+
+
+class PopsState(Struct, frozen=True):
+    """All cards of one agent."""
+
+    pops: tuple[PopState, ...] = ()
+
+
+class PopsSnapshot(Struct, frozen=True, tag_field="type", tag="snapshot"):
+    """The agent's cards after delta `seq`."""
+
+    seq: int
+    state: PopsState
+    topic: Literal["pops"] = "pops"
+
+
+class PopShow(Struct, frozen=True, tag_field="type", tag="pop.show"):
+    """A card comes up."""
+
+    seq: int
+    call_id: str
+    reason: PopReason
+    card: Card
+    status: PopStatus = PopStatus.RINGING
+
+
+class PopUpdate(Struct, frozen=True, tag_field="type", tag="pop.update"):
+    """A card changes; what is not named stays."""
+
+    seq: int
+    call_id: str
+    status: PopStatus | UnsetType = UNSET
+    card: Card | UnsetType = UNSET
+
+
+class PopClose(Struct, frozen=True, tag_field="type", tag="pop.close"):
+    """A card goes away, on all tabs of the agent."""
+
+    seq: int
+    call_id: str
+    reason: CloseReason
+
+
+class BoardContact(Struct, frozen=True):
+    """The client of a live call."""
+
+    id: int
+    name: str
+
+
+class BoardCall(Struct, frozen=True):
+    """One live call; `since` is when its phase began."""
+
+    direction: str
+    phase: str
+    number: CardNumber
+    started_at: str
+    since: str
+    pbx: str
+    caller_name: str | None = None
+    contact: BoardContact | None = None
+    queue: str | None = None
+    did: str | None = None
+    called: str | None = None
+    extension: str | None = None
+    user: str | None = None
+    ringing: tuple[str, ...] = ()
+    """Phones of ours that ring for it now."""
+    answered_at: str | None = None
+
+
+class BoardWaiting(Struct, frozen=True):
+    """One caller waiting in a queue."""
+
+    number: str | None
+    name: str | None
+    contact: BoardContact | None
+    position: int
+    since: str
+    call_id: str | None = None
+
+
+class BoardMember(Struct, frozen=True):
+    """One member of a queue."""
+
+    name: str
+    extension: str | None
+    user: str | None
+    status: str
+    paused: bool
+    paused_reason: str | None = None
+    penalty: int = 0
+    calls_taken: int = 0
+
+
+class BoardQueue(Struct, frozen=True):
+    """A queue now. `longest` is since when its longest caller waits; the counters are the PBX's own."""
+
+    name: str
+    pbx: str
+    waiting: tuple[BoardWaiting, ...] = ()
+    members: tuple[BoardMember, ...] = ()
+    longest: str | None = None
+    available: int = 0
+    talking: int = 0
+    completed: int = 0
+    abandoned: int = 0
+
+
+class BoardAgent(Struct, frozen=True):
+    """An agent, or a phone nobody sits at (`user` is None). `since` is when the state began, as far as known."""
+
+    user: str | None
+    display_name: str
+    extension: str | None
+    state: AgentState
+    since: str | None = None
+    call_id: str | None = None
+    paused_reason: str | None = None
+    queues: tuple[str, ...] = ()
+    online: bool = False
+    reachable: bool = True
+    extensions: tuple[str, ...] = ()
+
+
+class BoardLink(Struct, frozen=True):
+    """The link to one PBX; what a PBX with a broken link shows is old, not current."""
+
+    up: bool
+    since: str
+    reason: str = ""
+
+
+class BoardState(Struct, frozen=True):
+    """The whole board."""
+
+    calls: dict[str, BoardCall] = {}
+    queues: dict[str, BoardQueue] = {}
+    agents: dict[str, BoardAgent] = {}
+    links: dict[str, BoardLink] = {}
+
+
+class CallsDelta(Struct, frozen=True):
+    """Calls that are new or changed, and those that are gone."""
+
+    set: dict[str, BoardCall] = {}
+    gone: tuple[str, ...] = ()
+
+
+class QueuesDelta(Struct, frozen=True):
+    """Queues that are new or changed, and those that are gone."""
+
+    set: dict[str, BoardQueue] = {}
+    gone: tuple[str, ...] = ()
+
+
+class AgentsDelta(Struct, frozen=True):
+    """Agents that are new or changed, and those that are gone."""
+
+    set: dict[str, BoardAgent] = {}
+    gone: tuple[str, ...] = ()
+
+
+class LinksDelta(Struct, frozen=True):
+    """PBX links that are new or changed."""
+
+    set: dict[str, BoardLink] = {}
+    gone: tuple[str, ...] = ()
+
+
+class BoardSnapshot(Struct, frozen=True, tag_field="type", tag="snapshot"):
+    """The board after delta `seq`."""
+
+    seq: int
+    state: BoardState
+    topic: Literal["board"] = "board"
+
+
+class BoardDelta(Struct, frozen=True, tag_field="type", tag="board.delta"):
+    """What changed on the board: whole new values, so that applying one twice does no harm."""
+
+    seq: int
+    calls: CallsDelta = CallsDelta()
+    queues: QueuesDelta = QueuesDelta()
+    agents: AgentsDelta = AgentsDelta()
+    links: LinksDelta = LinksDelta()
+
+
+class ErrorFrame(Struct, frozen=True, tag_field="type", tag="error"):
+    """What the client sent could not be done; the socket stays open."""
+
+    message: str
+
+
+class Pong(Struct, frozen=True, tag_field="type", tag="pong"):
+    """The answer to a client that cannot send protocol pings (a browser)."""
+
+
+ServerFrame = (
+    Ready | PopsSnapshot | BoardSnapshot | PopShow | PopUpdate | PopClose | BoardDelta | ErrorFrame | Pong
+)  # fmt: skip
+
+
+# Frames from the client.
+
+
+class Auth(Struct, frozen=True, tag_field="type", tag="auth"):
+    """Sign in with an API token."""
+
+    token: str
+
+
+class Subscribe(Struct, frozen=True, tag_field="type", tag="subscribe"):
+    """Ask for a topic: a snapshot, then its deltas."""
+
+    topic: str
+    """A `Topic`; what else is asked for is refused by the socket, as a forbidden one is."""
+
+
+class Resync(Struct, frozen=True, tag_field="type", tag="resync"):
+    """A gap was seen: ask for the snapshot again."""
+
+    topic: str
+
+
+class Ping(Struct, frozen=True, tag_field="type", tag="ping"):
+    """Ask whether the server is there."""
+
+
+ClientFrame = Auth | Subscribe | Resync | Ping
+
+
+class BadFrameError(ValueError):
+    """A client frame that says nothing we know; the text may be shown to the client."""
+
+
+class _Numbered(Struct, frozen=True):
+    seq: int = 0
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_CLIENT: Final = msgspec.json.Decoder[ClientFrame](ClientFrame)
+_NUMBERED: Final = msgspec.json.Decoder[_Numbered](_Numbered)
+
+
+def encode(frame: ServerFrame | ClientFrame) -> bytes:
+    """One frame as UTF-8 JSON."""
+    return _ENCODER.encode(frame)
+
+
+def decode_client(text: str | bytes) -> ClientFrame:
+    """Read a client's frame. Raises BadFrameError."""
+    try:
+        frame: ClientFrame = _CLIENT.decode(text)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise BadFrameError(str(error)) from None
+    return frame
+
+
+def sequence(frame: bytes) -> int:
+    """Read the `seq` of an encoded frame, 0 where it has none."""
+    return _NUMBERED.decode(frame).seq
+
+
+def timestamp(at: float) -> str:
+    """Epoch seconds as RFC 3339 UTC with milliseconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def optional_timestamp(at: float | None) -> str | None:
+    """Like `timestamp`, and None for None."""
+    return None if at is None else timestamp(at)
+
+
+BOARD_SUBJECT: Final = "board"
+"""Bus subject of the board's deltas."""
+
+
+def pops_subject(user: str) -> str:
+    """Bus subject of one agent's cards; the name is made safe for a bus that reads dots and blanks as structure."""
+    return "pops." + quote(user, safe="").replace(".", "%2E")
+
+
+def snapshot_subject(subject: str) -> str:
+    """Bus subject where the owner of the service answers with the snapshot that the deltas on `subject` follow."""
+    return "snapshot." + subject
