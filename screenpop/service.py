@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from crm_core.calls.store import Calls
 from crm_core.numbers import Numbering
@@ -12,15 +13,22 @@ from screenpop.messages import BoardSnapshot, PopsSnapshot
 from telephony.records import CallRecord, Change
 
 
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the service reads and writes."""
+
+    people: People
+    calls: Calls
+    staff: Staff
+    numbering: Numbering
+
+
 class Service:
     """Owner of the pops and of the board. Sockets read both through `screenpop.feeds.Feed(bus, subject)`."""
 
     def __init__(
         self,
-        people: People,
-        calls: Calls,
-        staff: Staff,
-        numbering: Numbering,
+        stores: Stores,
         bus: Bus,
         *,
         clock: Callable[[], float] = time.time,
