@@ -104,24 +104,26 @@ class PopBook:
 
     def decide(self, change: CallChange, user: str | None, make: MakeCard) -> list[PopAction]:
         """Say what a change does to the cards; `user` is who sits at the phone that the change names."""
+        actions: list[PopAction]
         match change.kind:
-            case ChangeKind.RINGING:
-                return self._ring(change, user, make)
-            case ChangeKind.DIALING:
-                return self._dial(change, user, make)
+            case ChangeKind.RINGING | ChangeKind.DIALING:
+                actions = self._ring(change, user, make)
             case ChangeKind.ANSWERED:
-                return self._answer(change, user, make)
+                actions = self._answer(change, user, make)
             case ChangeKind.STOPPED:
-                return self._stop(change)
+                actions = self._stop(change)
             case ChangeKind.LEFT:
-                return self._leave(change, make)
+                actions = self._leave(change, make)
             case ChangeKind.TRANSFERRED:
                 self._transferring[change.call.id] = change.at
-                return self.refresh(change.call.id, make)
+                actions = self.refresh(change.call.id, make)
             case ChangeKind.STARTED | ChangeKind.UPDATED:
-                return self.refresh(change.call.id, make)
+                actions = self.refresh(change.call.id, make)
+            case ChangeKind.ABSORBED:
+                actions = self._absorb(change, make)
             case ChangeKind.ENDED:
-                return self._end(change, make)
+                actions = self._end(change, make)
+        return actions
 
     def refresh(self, call_id: str, make: MakeCard) -> list[PopAction]:
         """Rebuild the cards of a call and say which of them look different."""
@@ -195,13 +197,7 @@ class PopBook:
     def _ring(self, change: CallChange, user: str | None, make: MakeCard) -> list[PopAction]:
         if user is None or change.extension is None:
             return []
-        view = View(user, change.extension)
-        return self._show(change, view, PopStatus.RINGING, make)
-
-    def _dial(self, change: CallChange, user: str | None, make: MakeCard) -> list[PopAction]:
-        if user is None or change.extension is None:
-            return []
-        view = View(user, change.extension, dialled=True)
+        view = View(user, change.extension, dialled=change.kind is ChangeKind.DIALING)
         return self._show(change, view, PopStatus.RINGING, make)
 
     def _answer(self, change: CallChange, user: str | None, make: MakeCard) -> list[PopAction]:
@@ -271,6 +267,22 @@ class PopBook:
             return []
         return self._finish(pop, change, make)
 
+    def _absorb(self, change: CallChange, make: MakeCard) -> list[PopAction]:
+        """Turn the cards of a consultation into the card of the call it was about."""
+        actions: list[PopAction] = []
+        self._transferring[change.call.id] = change.at
+        for pop in self.viewers(change.absorbed or ""):
+            actions.append(self._close(pop, CloseReason.ENDED))
+            mine = self._by_call.get(change.call.id, {}).get(pop.user)
+            if mine is None and pop.status is not PopStatus.WRAP_UP:
+                view = View(pop.user, pop.view.extension)
+                mine = Pop(view, change.call.id, PopReason.TRANSFER, pop.status, make(view), change.at)
+                actions += self._put_up(mine)
+            if mine is not None:
+                mine.ringing |= pop.ringing
+                mine.talking |= pop.talking
+        return actions + self.refresh(change.call.id, make)
+
     def _end(self, change: CallChange, make: MakeCard) -> list[PopAction]:
         self._dismissed.pop(change.call.id, None)
         self._transferring.pop(change.call.id, None)
@@ -280,7 +292,7 @@ class PopBook:
         return actions
 
     def _finish(self, pop: Pop, change: CallChange, make: MakeCard) -> list[PopAction]:
-        """The agent is out of the call: a client's card stays for note and result, any other goes."""
+        """Keep a client's card for note and result when its agent is out of the call; any other goes."""
         pop.ringing.clear()
         pop.talking.clear()
         if pop.status is PopStatus.WRAP_UP:
