@@ -1,0 +1,149 @@
+"""A real Asterisk with the files of `asterisk_conf/`: only folders, ports and passwords are this test run's own."""
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from pathlib import Path
+
+from tests.e2e.servers import Server, free_port, free_udp_port
+
+CONFIGURATION = Path(__file__).parents[2] / "asterisk_conf"
+HOME = Path(os.environ.get("CALLCARD_E2E_DIR", "/opt/callcard-e2e"))
+AGENTS_HOST = "127.0.0.1"
+TRUNK_HOST = "127.0.0.2"  # another loopback address: the trunk is known by it
+EXTENSIONS = tuple(str(number) for number in range(2001, 2009))
+
+DIRECTORIES = """[directories]
+astetcdir => {home}/etc
+astmoddir => {modules}
+astvarlibdir => /var/lib/asterisk
+astdbdir => {home}/db
+astkeydir => {home}/db
+astdatadir => /usr/share/asterisk
+astagidir => /usr/share/asterisk/agi-bin
+astspooldir => {home}/spool
+astrundir => {home}/run
+astlogdir => {home}/log
+#include "{home}/etc/asterisk.conf"
+"""
+
+LOCAL_MANAGER = """[general](+)
+port = {ami_port}
+[callcard](+)
+secret = {secret}
+"""
+
+LOCAL_PJSIP = """[transport-udp]
+type = transport
+protocol = udp
+bind = {host}:{sip_port}
+[trunk-identify]
+type = identify
+endpoint = trunk
+match = {trunk_host}
+[trunk]
+type = aor
+contact = sip:{trunk_host}:{trunk_port}
+"""
+
+LOCAL_PHONE = """[{extension}-auth]
+type = auth
+auth_type = digest
+username = {extension}
+password = {password}
+"""
+
+
+def phone_password(extension: str) -> str:
+    """Return the SIP password of one phone of the test company."""
+    return f"phone-{extension}"
+
+
+class Asterisk:
+    """One Asterisk instance in the installation that `install.sh` made."""
+
+    secret = "e2e-ami-secret"
+
+    def __init__(self) -> None:
+        self.root = HOME / "asterisk-root"
+        (self.root / "srv").mkdir(exist_ok=True)
+        self._folder = Path(tempfile.mkdtemp(prefix="callcard-", dir=self.root / "srv"))
+        self.ami_port = free_port()
+        self.sip_port = free_udp_port(AGENTS_HOST)
+        self.trunk_port = free_udp_port(TRUNK_HOST)
+        self._configure()
+        self._server: Server | None = None
+
+    @property
+    def home(self) -> Path:
+        """The instance's folder as Asterisk sees it."""
+        return Path("/") / self._folder.relative_to(self.root)
+
+    @property
+    def ami_url(self) -> str:
+        """What CALLCARD_AMI_URL is set to."""
+        return f"ami://callcard:{self.secret}@127.0.0.1:{self.ami_port}"
+
+    def _configure(self) -> None:
+        for name in ("run", "log", "log/cdr-csv", "log/cel-custom", "spool", "db"):
+            (self._folder / name).mkdir()
+        etc = self._folder / "etc"
+        shutil.copytree(CONFIGURATION, etc, ignore=shutil.ignore_patterns("local", "local.example", "Dockerfile*"))
+        local = etc / "local"
+        local.mkdir()
+        modules = next(self.root.glob("usr/lib/*/asterisk/modules"))
+        (self._folder / "asterisk.conf").write_text(
+            DIRECTORIES.format(home=self.home, modules=Path("/") / modules.relative_to(self.root))
+        )
+        (local / "manager.conf").write_text(LOCAL_MANAGER.format(ami_port=self.ami_port, secret=self.secret))
+        sip = LOCAL_PJSIP.format(
+            host=AGENTS_HOST, sip_port=self.sip_port, trunk_host=TRUNK_HOST, trunk_port=self.trunk_port
+        )
+        phones = [LOCAL_PHONE.format(extension=name, password=phone_password(name)) for name in EXTENSIONS]
+        (local / "pjsip.conf").write_text(sip + "".join(phones))
+        (local / "voicemail.conf").write_text("".join(f"{box} => 4711,Box {box}\n" for box in range(2000, 2004)))
+
+    def start(self) -> None:
+        """Start it and return when it has booted completely."""
+        command = ["chroot", str(self.root), "/usr/sbin/asterisk", "-f", "-C", str(self.home / "asterisk.conf")]
+        self._server = Server(command, self._folder / "log" / "console")
+        self._server.wait_until(self._booted)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Hang up everything and end it; SIGKILL: as in a power cut."""
+        if self._server is not None:
+            self._server.stop(how)
+            self._server = None
+
+    def remove(self) -> None:
+        """Stop it and forget its folder."""
+        self.stop()
+        if not os.environ.get("CALLCARD_E2E_KEEP"):
+            shutil.rmtree(self._folder)
+
+    def log(self) -> str:
+        """Return what Asterisk logged (notices, warnings, errors)."""
+        path = self._folder / "log" / "messages.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    @property
+    def cel_file(self) -> Path:
+        """The channel event log, one JSON object per line."""
+        return self._folder / "log" / "cel-custom" / "callcard_cel.json"
+
+    def _booted(self) -> bool:
+        login = f"Action: Login\r\nUsername: callcard\r\nSecret: {self.secret}\r\n\r\n"
+        received = b""
+        try:
+            with socket.create_connection(("127.0.0.1", self.ami_port), timeout=1) as connection:
+                connection.sendall(login.encode())
+                while b"Event: FullyBooted" not in received:
+                    chunk = connection.recv(4096)
+                    if not chunk:
+                        return False
+                    received += chunk
+        except OSError:
+            return False
+        return True

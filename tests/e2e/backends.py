@@ -1,0 +1,84 @@
+"""PostgreSQL and NATS of this test run."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.e2e.servers import Server, free_port, give_to, port_is_open
+
+
+class PostgreSQL:
+    """An own cluster in an own folder, reachable on loopback without a password; nothing in it is meant to last."""
+
+    def __init__(self) -> None:
+        self._programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+        self._folder = Path(tempfile.mkdtemp(prefix="callcard-postgresql-", dir="/var/tmp"))
+        give_to("postgres", self._folder)
+        self.port = free_port()
+        self._databases = 0
+        self._server: Server | None = None
+
+    def start(self) -> None:
+        """Make the cluster and return when it takes connections."""
+        data = self._folder / "data"
+        self._run("initdb", "--pgdata", str(data), "--auth=trust", "--encoding=UTF8", "--no-sync")
+        options = ["-D", str(data), "-p", str(self.port), "-k", str(self._folder), "-h", "127.0.0.1", "-F"]
+        command = [str(self._programs / "postgres"), *options]
+        self._server = Server(command, self._folder / "log", user="postgres")
+        self._server.wait_until(lambda: self._answers("pg_isready", "--quiet"))
+
+    def new_database(self) -> str:
+        """Create an empty database and return its CALLCARD_DATABASE_URL."""
+        self._databases += 1
+        name = f"callcard_{self._databases}"
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), name)
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{name}"
+
+    def remove(self) -> None:
+        """Stop it and forget its data."""
+        if self._server is not None:
+            self._server.stop()
+        shutil.rmtree(self._folder)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self._programs / program), *arguments],
+            user="postgres",
+            group="postgres",
+            extra_groups=[],
+            cwd="/",
+            check=True,
+            capture_output=True,
+        )
+
+    def _answers(self, program: str, *arguments: str) -> bool:
+        command = [str(self._programs / program), "-h", "127.0.0.1", "-p", str(self.port), *arguments]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+class Nats:
+    """An own NATS server."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="callcard-nats-"))
+        self.port = free_port()
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self._server: Server | None = None
+
+    def start(self) -> None:
+        """Start it and return when it takes connections."""
+        command = ["/usr/sbin/nats-server", "-a", "127.0.0.1", "-p", str(self.port)]
+        self._server = Server(command, self._folder / "log")
+        self._server.wait_until(lambda: port_is_open(self.port))
+
+    def stop(self) -> None:
+        """End it."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def remove(self) -> None:
+        """Stop it and forget its folder."""
+        self.stop()
+        shutil.rmtree(self._folder)

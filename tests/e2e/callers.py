@@ -1,0 +1,66 @@
+"""Customers: SIPp plays one call of a scenario through the trunk."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from tests.e2e.asterisk import TRUNK_HOST
+from tests.e2e.servers import free_udp_port
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+SIPP_SECONDS = 60
+"""No call of a test lasts longer; SIPp ends itself then."""
+
+
+class Caller:
+    """One running SIPp."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
+        self._process = process
+        self._folder = folder
+
+    async def wait_done(self, seconds: float = SIPP_SECONDS) -> None:
+        """Return when the call went through the whole scenario; fail with SIPp's own words otherwise."""
+        async with asyncio.timeout(seconds):
+            status = await self._process.wait()
+        errors = "".join(path.read_text(errors="replace") for path in self._folder.glob("*.errors"))
+        assert status == 0, f"sipp ended with {status}\n{errors}"
+
+
+@contextlib.asynccontextmanager
+async def customer(
+    sip_port: int, did: str, caller: str, *, name: str = "", talk_seconds: float = 2, scenario: str = "talk"
+) -> AsyncIterator[Caller]:
+    """Let a customer call `did`; SIPp is ended with the block."""
+    with tempfile.TemporaryDirectory(prefix="callcard-sipp-") as folder:
+        local = [
+            "-i",
+            TRUNK_HOST,
+            "-p",
+            str(free_udp_port(TRUNK_HOST)),
+            "-mi",
+            TRUNK_HOST,
+            "-mp",
+            str(free_udp_port(TRUNK_HOST)),
+        ]
+        keys = {"did": did, "caller": caller, "name": name}
+        script = (SCENARIOS / f"{scenario}.xml").read_text().replace("[talk]", str(round(talk_seconds * 1000)))
+        played = Path(folder) / "scenario.xml"
+        played.write_text(script)
+        named = [part for key, value in keys.items() for part in ("-key", key, value)]
+        limits = ["-m", "1", "-nostdin", "-timeout", str(SIPP_SECONDS), "-timeout_error"]
+        errors = ["-trace_err", "-error_file", f"{folder}/sipp.errors"]
+        process = await asyncio.create_subprocess_exec(
+            "/usr/bin/sipp", f"127.0.0.1:{sip_port}", "-sf", str(played),
+            *local, *named, *limits, *errors,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            cwd=folder,
+        )  # fmt: skip
+        try:
+            yield Caller(process, Path(folder))
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
