@@ -1,0 +1,103 @@
+"""Reads what a request carries into the models that validate it; every refusal names the field."""
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from aiohttp import hdrs, web
+from msgspec import Meta, Struct
+
+from web.api.problems import Invalid, NotFound, Problem
+
+MAX_ID: Final = 2**31 - 1
+Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
+Limit = Annotated[int, Meta(ge=1, le=500, description="How many at most.")]
+Cursor = Annotated[str, Meta(max_length=1000, description="`next` of the page before.")]
+Model = TypeVar("Model", bound=Struct)
+Item = TypeVar("Item")
+_FIELD = re.compile(r" - at `(?:key in )?\$\.?(?P<field>[^`]*)`$")
+_LOST_PLUS = re.compile(r"(T[0-9:.]+) ([0-9]{2}:[0-9]{2})$")
+
+
+class PageQuery(Struct, frozen=True):
+    """Which page of a list."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+def read_query(request: web.Request, model: type[Model]) -> Model:
+    """Read the query string. Raises `Invalid`; parameters we do not know are left alone."""
+    values = {}
+    for name, text in request.query.items():
+        if "\0" in text or not _encodable(text):
+            raise Invalid.field(name, "holds characters that cannot be stored")
+        # A "+" that was not percent-encoded arrives as a blank; in a time only a zone can have stood there.
+        values.setdefault(name, _LOST_PLUS.sub(r"\1+\2", text))
+    try:
+        return msgspec.convert(values, model, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from error
+
+
+async def read_body(request: web.Request, model: type[Model]) -> Model:
+    """Read a JSON body. Raises `Invalid`, or a 415 problem for another type of content."""
+    raw = await request.read()
+    if request.content_type != "application/json" and (raw or hdrs.CONTENT_TYPE in request.headers):
+        raise Problem("Send JSON, as application/json.", status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    if b"\\u0000" in raw or b"\0" in raw:
+        raise Invalid.field("", "NUL characters cannot be stored")
+    try:
+        return msgspec.json.decode(raw or b"{}", type=model)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from error
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise Invalid.field("", f"not JSON: {error}") from error
+
+
+def path_text(request: web.Request, name: str) -> str:
+    """Read a name out of the path; what could be no name is not found."""
+    text = request.match_info[name]
+    if "\0" in text or not _encodable(text):
+        raise NotFound("There is nothing at this address.")
+    return text
+
+
+def path_id(request: web.Request, name: str) -> int:
+    """Read a number out of the path; anything else is not found."""
+    text = request.match_info[name]
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:11]) <= MAX_ID):
+        raise NotFound("There is nothing at this address.")
+    return int(text)
+
+
+def page_of(items: Sequence[Item], query: PageQuery) -> tuple[Sequence[Item], str | None]:
+    """Cut a page out of a short list that is in memory; the cursor says how many came before."""
+    start = 0
+    if query.cursor is not None:
+        try:
+            start = int(base64.urlsafe_b64decode(query.cursor.encode()).decode())
+        except (binascii.Error, ValueError) as error:
+            raise Invalid.field("cursor", "not a cursor of this list") from error
+        if start < 0:
+            raise Invalid.field("cursor", "not a cursor of this list")
+    end = start + query.limit
+    more = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(items) else None
+    return items[start:end], more
+
+
+
+
+
+def _invalid(error: msgspec.ValidationError) -> Invalid:
+    text = str(error)
+    found = _FIELD.search(text)
+    return Invalid.field(found["field"] if found else "", _FIELD.sub("", text))
+
+
+def _encodable(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

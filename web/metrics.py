@@ -1,0 +1,91 @@
+"""Figures for Prometheus, in a registry of our own; counters that others keep are read when somebody asks for them."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Final, override
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from telephony.tracker import Tracker
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+BLOCKED_SECONDS: Final = 0.020
+"""An event loop that comes this much late was blocked."""
+_WATCH_SECONDS: Final = 0.010
+_POP_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+
+
+class Metrics:
+    """What is counted; one instance per process, handed to those who count."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.pop_latency = Histogram(
+            "callcard_pop_latency_seconds",
+            "From the ring event's arrival to the published card",
+            buckets=_POP_BUCKETS,
+            registry=self.registry,
+        )
+        self.sockets = Gauge("callcard_open_sockets", "Open WebSocket connections", registry=self.registry)
+        self.slow_sockets = Counter(
+            "callcard_slow_sockets", "Sockets closed because the browser read too slowly", registry=self.registry
+        )
+        self.loop_blocked = Counter(
+            "callcard_loop_blocked", "Times the event loop was blocked for more than 20 ms", registry=self.registry
+        )
+        self.database_errors = Counter(
+            "callcard_database_errors", "Requests and writes the database failed", registry=self.registry
+        )
+        self.requests_failed = Counter(
+            "callcard_requests_failed", "Requests answered with an internal error", registry=self.registry
+        )
+
+    def watch_trackers(self, trackers: Mapping[str, Tracker]) -> None:
+        """Report the counters of these PBXs' trackers; the mapping may change later."""
+        self.registry.register(_Trackers(trackers))
+
+    def text(self) -> bytes:
+        """Write everything in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class _Trackers(Collector):
+    """Reads the trackers' own counters."""
+
+    def __init__(self, trackers: Mapping[str, Tracker]) -> None:
+        self._trackers = trackers
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        counters = {
+            name: CounterMetricFamily(f"callcard_ami_{name}", text, labels=["pbx"])
+            for name, text in (
+                ("events", "AMI events that were understood"),
+                ("bad_blocks", "AMI messages that could not be read"),
+                ("surprises", "Events that made no sense in the call book"),
+                ("skipped", "AMI messages skipped unread"),
+            )
+        }
+        up = GaugeMetricFamily("callcard_ami_up", "Whether the link to the PBX is up", labels=["pbx"])
+        lag = GaugeMetricFamily("callcard_ami_lag_seconds", "Age of the last AMI event when handled", labels=["pbx"])
+        for pbx, tracker in list(self._trackers.items()):
+            counters["events"].add_metric([pbx], tracker.events)
+            counters["bad_blocks"].add_metric([pbx], tracker.bad)
+            counters["surprises"].add_metric([pbx], tracker.surprises)
+            counters["skipped"].add_metric([pbx], tracker.skipped)
+            up.add_metric([pbx], tracker.connected)
+            lag.add_metric([pbx], tracker.lag_seconds)
+        yield from (*counters.values(), up, lag)
+
+
+async def watch_loop(metrics: Metrics) -> None:
+    """Count how often the event loop came late, for ever."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + _WATCH_SECONDS
+        await asyncio.sleep(_WATCH_SECONDS)
+        if loop.time() - due > BLOCKED_SECONDS:
+            metrics.loop_blocked.inc()

@@ -1,0 +1,45 @@
+"""What a request may reach: the parts of the house, built in `web.__main__` and handed to the application."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from crm_core.calls.store import Calls
+from crm_core.db import Database
+from crm_core.numbers import Numbering
+from crm_core.people.store import People
+from crm_core.staff.store import Staff
+from screenpop.bus import Bus
+from screenpop.service import Service
+from telephony.tracker import Tracker
+from web.metrics import Metrics
+from web.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts that handlers use; one instance per running service."""
+
+    settings: Settings
+    signing_key: bytes
+    db: Database
+    staff: Staff
+    people: People
+    calls: Calls
+    numbering: Numbering
+    service: Service
+    bus: Bus
+    metrics: Metrics
+    trackers: Mapping[str, Tracker] = field(default_factory=dict)
+    """The PBXs this node owns, by name; a PBX that another node holds is not in it."""
+    clock: Callable[[], float] = time.time
+
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
+
+
+def services(request: web.Request) -> Services:
+    """Return the parts of the house for this request."""
+    return request.config_dict[SERVICES]

@@ -1,0 +1,193 @@
+"""Everything an administrator may set, read once: the environment wins over the same keys in lower case in `callcard.toml`.
+
+A wrong value stops the start with one line that names the key; values that hold secrets are never repeated in it.
+"""
+
+import os
+import re
+import secrets
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from telephony.addresses import AmiAddress, parse_ami_urls
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+class SettingsError(Exception):
+    """A wrong setting: one line that names the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process. What may hold a secret stays out of `repr`."""
+
+    database_url: str = field(repr=False)
+    """SQLAlchemy URL: `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://...`."""
+    http_host: str = "127.0.0.1"
+    http_port: int = 8080
+    """0 lets the system choose a free port."""
+    ami: tuple[AmiAddress, ...] = ()
+    extensions: re.Pattern[str] = field(default_factory=lambda: re.compile("[0-9]{2,5}"))
+    """Full match on an endpoint's name: these are our phones."""
+    own_numbers: tuple[str, ...] = ()
+    region: str | None = None
+    """ISO region that national numbers are read in."""
+    bus_url: str | None = field(default=None, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+    """None: `signing_key` generates one into `var_dir`."""
+    var_dir: Path = Path("var")
+    log_level: str = "info"
+    log_format: Literal["text", "json"] = "text"
+
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file, or None for another database."""
+        scheme, _, rest = self.database_url.partition(":///")
+        return Path(rest.partition("?")[0]) if scheme.startswith("sqlite") else None
+
+
+def load(environ: Mapping[str, str] = os.environ, toml: Path = Path("callcard.toml")) -> Settings:
+    """Read the settings. Raises `SettingsError` for the first wrong one."""
+    values = _file_values(toml)
+    values.update({key: environ[key] for key in _KEYS if environ.get(key)})
+    var_dir = Path(values.get("CALLCARD_VAR_DIR", "var"))
+    read: dict[str, Any] = {}
+    for key, parse in _PARSERS.items():
+        if key in values:
+            read |= _parse(key, parse, values[key])
+    read.setdefault("database_url", f"sqlite+aiosqlite:///{var_dir / 'callcard.db'}")
+    return Settings(var_dir=var_dir, **read)
+
+
+def signing_key(settings: Settings) -> bytes:
+    """Return the key that signs cookies; without `CALLCARD_SECRET_KEY` one is generated into the var directory.
+
+    Raises `SettingsError` when the file can be neither read nor written.
+    """
+    if settings.secret_key is not None:
+        return settings.secret_key.encode()
+    path = settings.var_dir / "secret.key"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise SettingsError(f"CALLCARD_VAR_DIR: cannot write {path}: {error.strerror}") from error
+    try:
+        return path.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(f"CALLCARD_VAR_DIR: cannot read {path}: {error.strerror}") from error
+
+
+def _parse(key: str, parse: Callable[[str], dict[str, Any]], value: str) -> dict[str, Any]:
+    try:
+        return parse(value.strip())
+    except ValueError as error:
+        raise SettingsError(f"{key}: {error}") from error
+
+
+def _file_values(path: Path) -> dict[str, str]:
+    """Read the file's values under the environment's names; no file is no values."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: {' '.join(str(error).split())}") from error
+    values = {}
+    for name, value in table.items():
+        key = name.upper()
+        if key not in _KEYS or name != name.lower():
+            raise SettingsError(f"{path}: {name}: no such setting")
+        if isinstance(value, list) and all(isinstance(part, str) for part in value):
+            values[key] = " ".join(value)
+        elif isinstance(value, str):
+            values[key] = value
+        else:
+            raise SettingsError(f"{path}: {name}: write the value as text in quotes")
+    return {key: value for key, value in values.items() if value}
+
+
+def _database(value: str) -> dict[str, Any]:
+    if not value.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")):
+        raise ValueError("write sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME")
+    return {"database_url": value}
+
+
+def _http(value: str) -> dict[str, Any]:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > _HIGHEST_PORT:
+        raise ValueError(f"{value!r} is not HOST:PORT, for example 127.0.0.1:8080")
+    return {"http_host": host.removeprefix("[").removesuffix("]"), "http_port": int(port)}
+
+
+def _ami(value: str) -> dict[str, Any]:
+    return {"ami": parse_ami_urls(value)}
+
+
+def _extensions(value: str) -> dict[str, Any]:
+    try:
+        return {"extensions": re.compile(value)}
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from error
+
+
+def _own_numbers(value: str) -> dict[str, Any]:
+    numbers = tuple(filter(None, re.split(r"[\s,]+", value)))
+    for number in numbers:
+        if not re.fullmatch(r"\+?[0-9().-]{2,30}", number):
+            raise ValueError(f"{number!r} is not a telephone number")
+    return {"own_numbers": numbers}
+
+
+def _region(value: str) -> dict[str, Any]:
+    if not re.fullmatch(r"[A-Za-z]{2}", value):
+        raise ValueError(f"{value!r} is no ISO region of two letters, for example BR")
+    return {"region": value.upper()}
+
+
+def _bus(value: str) -> dict[str, Any]:
+    parts = urlsplit(value)
+    if parts.scheme not in {"nats", "tls"} or not parts.hostname:
+        raise ValueError("write nats://HOST:4222")
+    return {"bus_url": value}
+
+
+def _secret(value: str) -> dict[str, Any]:
+    return {"secret_key": value}
+
+
+def _log_level(value: str) -> dict[str, Any]:
+    if value.lower() not in LOG_LEVELS:
+        raise ValueError(f"{value!r} is none of {', '.join(LOG_LEVELS)}")
+    return {"log_level": value.lower()}
+
+
+def _log_format(value: str) -> dict[str, Any]:
+    if value.lower() not in {"text", "json"}:
+        raise ValueError(f"{value!r} is neither text nor json")
+    return {"log_format": value.lower()}
+
+
+_HIGHEST_PORT = 65535
+_PARSERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
+    "CALLCARD_DATABASE_URL": _database,
+    "CALLCARD_HTTP": _http,
+    "CALLCARD_AMI_URL": _ami,
+    "CALLCARD_EXTENSIONS": _extensions,
+    "CALLCARD_OWN_NUMBERS": _own_numbers,
+    "CALLCARD_REGION": _region,
+    "CALLCARD_BUS_URL": _bus,
+    "CALLCARD_SECRET_KEY": _secret,
+    "CALLCARD_LOG": _log_level,
+    "CALLCARD_LOG_FORMAT": _log_format,
+}
+_KEYS = frozenset(_PARSERS) | {"CALLCARD_VAR_DIR"}
