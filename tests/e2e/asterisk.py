@@ -107,6 +107,9 @@ class Asterisk:
 
     def start(self) -> None:
         """Start it and return when it has booted completely."""
+        # Asterisk looks its own host up, and a root name server when that fails: nothing leaves this machine.
+        names = f"127.0.0.1 localhost {socket.gethostname()} A.ROOT-SERVERS.NET\n"
+        (self.root / "etc" / "hosts").write_text(names)
         command = ["chroot", str(self.root), "/usr/sbin/asterisk", "-f", "-C", str(self.home / "asterisk.conf")]
         self._server = Server(command, self._folder / "log" / "console")
         self._server.wait_until(self._booted)
