@@ -188,9 +188,7 @@ class PopBook:
     def wrapping_up(self, user: str) -> Pop | None:
         """Return the latest card of a call that ended just now and waits for the agent's note and result."""
         waiting = [
-            pop
-            for pop in self._by_user.get(user, {}).values()
-            if pop.status is PopStatus.WRAP_UP and not pop.reopened and pop.call_id
+            pop for pop in self._by_user.get(user, {}).values() if pop.status is PopStatus.WRAP_UP and not pop.reopened
         ]
         return max(waiting, key=lambda pop: pop.since, default=None)
 

@@ -1,0 +1,433 @@
+"""The supervisors' picture: live calls, queues with their waiting callers, agents by state. Pure.
+
+Facts are taken in as they come and turned into what the board shows only when someone looks (`delta`, `state`), so
+that a storm of changes costs one picture and not one per change. Deltas carry whole values: applying one twice, or on
+a snapshot that holds it already, changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from crm_core.staff.rules import User
+from screenpop.messages import (
+    AgentsDelta,
+    AgentState,
+    BoardAgent,
+    BoardCall,
+    BoardContact,
+    BoardDelta,
+    BoardLink,
+    BoardMember,
+    BoardQueue,
+    BoardState,
+    BoardWaiting,
+    CallsDelta,
+    CardNumber,
+    LinksDelta,
+    QueuesDelta,
+    optional_timestamp,
+    timestamp,
+)
+from screenpop.seats import Seats, Use, uses
+from telephony.records import (
+    CallChange,
+    CallRecord,
+    Change,
+    ChangeKind,
+    LinkChange,
+    Member,
+    MemberStatus,
+    PhoneChange,
+    QueueChange,
+    QueueRecord,
+)
+
+Entry = TypeVar("Entry")
+
+TALKING: Final = frozenset({MemberStatus.IN_USE, MemberStatus.BUSY, MemberStatus.ON_HOLD, MemberStatus.RING_IN_USE})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a call's outside party is, as far as known."""
+
+    number: CardNumber
+    contact: BoardContact | None = None
+
+
+@dataclass(slots=True)
+class _LiveCall:
+    record: CallRecord
+    phase_since: float
+    identity: Identity | None = None
+
+
+class _Published(dict[str, Entry]):
+    """What the subscribers know of one part of the board."""
+
+    def changes(self, current: Mapping[str, Entry], dirty: Iterable[str]) -> tuple[dict[str, Entry], tuple[str, ...]]:
+        """Bring the subscribers' knowledge up to date and return what they must be told: set and gone."""
+        new: dict[str, Entry] = {}
+        gone: list[str] = []
+        for key in sorted(dirty):
+            entry = current.get(key)
+            if entry is None:
+                if self.pop(key, None) is not None:
+                    gone.append(key)
+            elif self.get(key) != entry:
+                self[key] = new[key] = entry
+        return new, tuple(gone)
+
+
+class Board:
+    """The picture, its sources and what is already known outside."""
+
+    def __init__(self, pbxs: Sequence[str] = ("main",)) -> None:
+        self._several = len(pbxs) > 1
+        self._seats = Seats()
+        self._at = 0.0
+        # Sources.
+        self._live: dict[str, _LiveCall] = {}
+        self._queues: dict[str, QueueRecord] = {}
+        self._phones: dict[str, dict[str, tuple[Use, float]]] = {}
+        self._occupied: dict[str, set[str]] = {}
+        self._device: dict[str, PhoneChange] = {}
+        self._members: dict[str, dict[str, Member]] = {}
+        self._enlisted: dict[str, set[str]] = {}
+        self._online: dict[str, int] = {}
+        self._wrap_up: dict[str, tuple[str, float]] = {}
+        # The picture.
+        self._calls: dict[str, BoardCall] = {}
+        self._board_queues: dict[str, BoardQueue] = {}
+        self._agents: dict[str, BoardAgent] = {}
+        self._links: dict[str, BoardLink] = {}
+        # What must be drawn again, and what must be told.
+        self._stale_calls: set[str] = set()
+        self._stale_queues: set[str] = set()
+        self._stale_agents: set[str] = set()
+        self._untold: tuple[set[str], set[str], set[str], set[str]] = (set(), set(), set(), set())
+        self._known_calls = _Published[BoardCall]()
+        self._known_queues = _Published[BoardQueue]()
+        self._known_agents = _Published[BoardAgent]()
+        self._known_links = _Published[BoardLink]()
+
+    # What comes in.
+
+    def apply(self, change: Change) -> None:
+        """Take one fact in."""
+        self._at = max(self._at, change.at)
+        match change:
+            case CallChange():
+                if change.kind is ChangeKind.ABSORBED and change.absorbed is not None:
+                    self._drop_call(change.absorbed)
+                self._apply_call(change.call, change.at)
+            case QueueChange():
+                self._apply_queue(change)
+            case PhoneChange():
+                self._device[change.extension] = change
+                self._touch_phone(change.extension)
+            case LinkChange():
+                self._links[change.pbx] = BoardLink(change.up, timestamp(change.at), change.reason)
+                self._untold[3].add(change.pbx)
+
+    def adopt(self, call: CallRecord) -> None:
+        """Take over a call that was running before the service started."""
+        self._apply_call(call, call.started_at)
+
+    def identify(self, call_id: str, identity: Identity) -> None:
+        """Say whose call it is."""
+        live = self._live.get(call_id)
+        if live is None or live.identity == identity:
+            return
+        live.identity = identity
+        self._stale_calls.add(call_id)
+        if live.record.queue is not None:
+            self._stale_queues.add(self._queue_key(live.record.pbx, live.record.queue))
+
+    def sit(self, seats: Seats, at: float) -> None:
+        """Take in who sits where now."""
+        self._at = max(self._at, at)
+        self._seats = seats
+        self._stale_agents |= self._agents.keys() | set(seats.names())
+        self._stale_agents |= {_phone_key(extension) for extension in self._known_phones()}
+        self._stale_calls |= self._live.keys()
+        self._stale_queues |= self._queues.keys()
+
+    def presence(self, user: str, step: int, at: float) -> None:
+        """Count an agent's open sockets: `step` is +1 or -1."""
+        self._at = max(self._at, at)
+        count = self._online.get(user, 0) + step
+        if count > 0:
+            self._online[user] = count
+        else:
+            self._online.pop(user, None)
+        self._stale_agents.add(user)
+
+    def wrap_up(self, user: str, call_id: str | None, at: float) -> None:
+        """Say that an agent still works on a call that ended; None: no more."""
+        self._at = max(self._at, at)
+        if call_id is None:
+            self._wrap_up.pop(user, None)
+        else:
+            self._wrap_up[user] = (call_id, at)
+        self._stale_agents.add(user)
+
+    # What goes out.
+
+    def delta(self, seq: int) -> BoardDelta | None:
+        """Return what changed since the last delta, None when nothing did."""
+        self._draw()
+        calls, queues, agents, links = self._untold
+        frame = BoardDelta(
+            seq,
+            CallsDelta(*self._known_calls.changes(self._calls, calls)),
+            QueuesDelta(*self._known_queues.changes(self._board_queues, queues)),
+            AgentsDelta(*self._known_agents.changes(self._agents, agents)),
+            LinksDelta(*self._known_links.changes(self._links, links)),
+        )
+        for keys in self._untold:
+            keys.clear()
+        parts = (frame.calls, frame.queues, frame.agents, frame.links)
+        return frame if any(part.set or part.gone for part in parts) else None
+
+    def state(self) -> BoardState:
+        """Return the whole picture."""
+        self._draw()
+        return BoardState(dict(self._calls), dict(self._board_queues), dict(self._agents), dict(self._links))
+
+    # Taking facts in.
+
+    def _apply_call(self, call: CallRecord, at: float) -> None:
+        if call.ended_at is not None:
+            self._drop_call(call.id)
+            return
+        live = self._live.get(call.id)
+        if live is None:
+            self._live[call.id] = _LiveCall(call, at)
+        else:
+            if live.record.phase is not call.phase:
+                live.phase_since = at
+            live.record = call
+        self._stale_calls.add(call.id)
+        self._occupy(call.id, uses(call))
+
+    def _drop_call(self, call_id: str) -> None:
+        if self._live.pop(call_id, None) is not None:
+            self._stale_calls.add(call_id)
+            self._occupy(call_id, {})
+
+    def _occupy(self, call_id: str, now: Mapping[str, tuple[Use, float]]) -> None:
+        for extension in self._occupied.pop(call_id, set()) - now.keys():
+            del self._phones[extension][call_id]
+            if not self._phones[extension]:
+                del self._phones[extension]
+            self._touch_phone(extension)
+        for extension, use in now.items():
+            calls = self._phones.setdefault(extension, {})
+            if calls.get(call_id) != use:
+                calls[call_id] = use
+                self._touch_phone(extension)
+        if now:
+            self._occupied[call_id] = set(now)
+
+    def _apply_queue(self, change: QueueChange) -> None:
+        key = self._queue_key(change.queue.pbx, change.queue.name)
+        if change.gone:
+            self._queues.pop(key, None)
+        else:
+            self._queues[key] = change.queue
+        self._stale_queues.add(key)
+
+    def _touch_phone(self, extension: str) -> None:
+        self._stale_agents.add(self._seats.user(extension) or _phone_key(extension))
+
+    def _queue_key(self, pbx: str, name: str) -> str:
+        return f"{pbx}/{name}" if self._several else name
+
+    def _known_phones(self) -> set[str]:
+        return self._device.keys() | self._phones.keys() | self._members.keys()
+
+    # Drawing.
+
+    def _draw(self) -> None:
+        calls, queues, agents, _ = self._untold
+        for key in self._stale_queues:
+            self._draw_queue(key)
+        for call_id in self._stale_calls:
+            self._draw_call(call_id)
+        for key in self._stale_agents:
+            self._draw_agent(key)
+        calls |= self._stale_calls
+        queues |= self._stale_queues
+        agents |= self._stale_agents
+        self._stale_calls.clear()
+        self._stale_queues.clear()
+        self._stale_agents.clear()
+
+    def _draw_call(self, call_id: str) -> None:
+        live = self._live.get(call_id)
+        if live is None:
+            self._calls.pop(call_id, None)
+            return
+        call = live.record
+        identity = live.identity or Identity(CardNumber(call.number or "", None, _unread(call)))
+        self._calls[call_id] = BoardCall(
+            direction=call.direction.value,
+            phase=call.phase.value,
+            number=identity.number,
+            started_at=timestamp(call.started_at),
+            since=timestamp(live.phase_since),
+            pbx=call.pbx,
+            caller_name=call.caller_name,
+            contact=identity.contact,
+            queue=None if call.queue is None else self._queue_key(call.pbx, call.queue),
+            did=call.did,
+            called=call.called,
+            extension=call.extension,
+            user=self._seats.user(call.extension),
+            ringing=tuple(sorted(phone for phone, (use, _) in uses(call).items() if use is Use.RINGING)),
+            answered_at=optional_timestamp(call.answered_at),
+        )
+
+    def _draw_queue(self, key: str) -> None:
+        queue = self._queues.get(key)
+        self._enlist(key, queue.members if queue else ())
+        if queue is None:
+            self._board_queues.pop(key, None)
+            return
+        waiting = sorted(queue.waiting, key=lambda caller: caller.position)
+        self._board_queues[key] = BoardQueue(
+            name=queue.name,
+            pbx=queue.pbx,
+            waiting=tuple(
+                BoardWaiting(
+                    caller.number,
+                    caller.caller_name,
+                    self._contact(caller.call_id),
+                    caller.position,
+                    timestamp(caller.since),
+                    caller.call_id,
+                )
+                for caller in waiting
+            ),
+            members=tuple(self._member(member) for member in queue.members),
+            longest=optional_timestamp(min((caller.since for caller in waiting), default=None)),
+            available=sum(
+                not member.paused and not member.in_call and member.status is MemberStatus.NOT_IN_USE
+                for member in queue.members
+            ),
+            talking=sum(member.in_call or member.status in TALKING for member in queue.members),
+            completed=queue.completed,
+            abandoned=queue.abandoned,
+        )
+
+    def _contact(self, call_id: str | None) -> BoardContact | None:
+        live = self._live.get(call_id) if call_id else None
+        return live.identity.contact if live and live.identity else None
+
+    def _member(self, member: Member) -> BoardMember:
+        return BoardMember(
+            name=member.name,
+            extension=member.extension,
+            user=self._seats.user(member.extension),
+            status=member.status.value,
+            paused=member.paused,
+            paused_reason=member.paused_reason,
+            penalty=member.penalty,
+            calls_taken=member.calls_taken,
+        )
+
+    def _enlist(self, queue: str, members: Iterable[Member]) -> None:
+        """Note which phones are members of a queue and how; their agents are drawn again."""
+        now = {member.extension: member for member in members if member.extension is not None}
+        for extension in self._enlisted.pop(queue, set()) - now.keys():
+            del self._members[extension][queue]
+            if not self._members[extension]:
+                del self._members[extension]
+            self._touch_phone(extension)
+        for extension, member in now.items():
+            queues = self._members.setdefault(extension, {})
+            if queues.get(queue) != member:
+                queues[queue] = member
+                self._touch_phone(extension)
+        if now:
+            self._enlisted[queue] = set(now)
+
+    def _draw_agent(self, key: str) -> None:
+        sitting = self._sitting(key)
+        if sitting is None:
+            self._agents.pop(key, None)
+            return
+        user, extensions = sitting
+        memberships = {
+            queue: member for extension in extensions for queue, member in self._members.get(extension, {}).items()
+        }
+        state, since, call_id = self._agent_state(user.name if user else None, extensions, memberships)
+        before = self._agents.get(key)
+        if since is None:
+            since_text = before.since if before and before.state is state else optional_timestamp(self._at or None)
+        else:
+            since_text = timestamp(since)
+        self._agents[key] = BoardAgent(
+            user=user.name if user else None,
+            display_name=user.display_name if user else extensions[0],
+            extension=extensions[0],
+            state=state,
+            since=since_text,
+            call_id=call_id,
+            paused_reason=next((member.paused_reason for member in memberships.values() if member.paused), None),
+            queues=tuple(sorted(memberships)),
+            online=bool(user and user.name in self._online),
+            reachable=self._reachable(extensions),
+            extensions=extensions,
+        )
+
+    def _sitting(self, key: str) -> tuple[User | None, tuple[str, ...]] | None:
+        """Find the user with phones, or the phone without a user, that a key of the board stands for."""
+        if key.startswith(PHONE_MARK):
+            extension = key.removeprefix(PHONE_MARK)
+            unassigned = self._seats.user(extension) is None and extension in self._known_phones()
+            return (None, (extension,)) if unassigned else None
+        return self._seats.place(key)
+
+    def _agent_state(
+        self, user: str | None, extensions: Sequence[str], memberships: Mapping[str, Member]
+    ) -> tuple[AgentState, float | None, str | None]:
+        calls = [
+            (_RANK[use], -since, call_id)
+            for extension in extensions
+            for call_id, (use, since) in self._phones.get(extension, {}).items()
+        ]
+        if calls:
+            rank, minus_since, call_id = min(calls)
+            return _STATE[rank], -minus_since, call_id
+        if user is not None and user in self._wrap_up:
+            call_id, since_wrap_up = self._wrap_up[user]
+            return AgentState.WRAP_UP, since_wrap_up, call_id
+        if user is not None and user not in self._online:
+            return AgentState.OFFLINE, None, None
+        if not self._reachable(extensions):
+            return AgentState.UNREACHABLE, None, None
+        if memberships and all(member.paused for member in memberships.values()):
+            return AgentState.PAUSED, max((m.since for m in memberships.values() if m.since), default=None), None
+        return AgentState.AVAILABLE, None, None
+
+    def _reachable(self, extensions: Iterable[str]) -> bool:
+        devices = [self._device.get(extension) for extension in extensions]
+        return any(device is None or device.reachable for device in devices)
+
+
+PHONE_MARK: Final = "#"
+"""Begins the board's key of a phone nobody sits at; no user's name begins so."""
+
+_RANK: Final = {Use.TALKING: 0, Use.HOLDING: 1, Use.RINGING: 2, Use.DIALING: 3}
+_STATE: Final = (AgentState.ON_CALL, AgentState.ON_HOLD, AgentState.RINGING, AgentState.ON_CALL)
+
+
+def _phone_key(extension: str) -> str:
+    return PHONE_MARK + extension
+
+
+def _unread(call: CallRecord) -> str:
+    return "withheld" if call.withheld or not call.number else "external"
