@@ -83,7 +83,7 @@ class CardPlace(Struct, frozen=True):
 
     type: str | None = None
     country: str | None = None
-    country_code: str | None = None
+    """ISO code."""
     region: str | None = None
     carrier: str | None = None
     time_zones: tuple[str, ...] = ()
@@ -134,6 +134,7 @@ class Card(Struct, frozen=True):
     caller_name: str | None = None
     contact: CardContact | None = None
     candidates: tuple[CardContact, ...] = ()
+    """The clients that share the number, when there are several; `contact` is then the one chosen by hand, if any."""
     queue: str | None = None
     did: str | None = None
     wait_seconds: float = 0.0

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from screenpop.cards import View
 from screenpop.messages import Card, CloseReason, PopReason, PopsState, PopState, PopStatus
 from telephony.records import CallChange, CallRecord, ChangeKind, Direction, LegResult
 
@@ -21,15 +22,6 @@ MAX_POPS: Final = 20
 
 FORGET_DISMISSED_SECONDS: Final = 12 * 3600.0
 """A call that is still not over after this long is not remembered as dismissed any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """Who looks at a call, through which phone, and whether that phone dialled."""
-
-    user: str
-    extension: str
-    dialled: bool = False
 
 
 @dataclass(slots=True)
