@@ -2,13 +2,19 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import shutil
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from tests.e2e.api import Api, Live
 from tests.e2e.asterisk import AGENTS_HOST, HOME, TRUNK_HOST, Asterisk, phone_password
 from tests.e2e.backends import Nats, PostgreSQL
 from tests.e2e.phones import Phone
+from tests.e2e.product import Callcard
 
 Plug = Callable[[str], Awaitable[Phone]]
 
@@ -69,3 +75,53 @@ async def trunk(asterisk: Asterisk) -> AsyncIterator[Phone]:
     registrar = (AGENTS_HOST, asterisk.sip_port)
     async with Phone.at("provider", "", registrar, host=TRUNK_HOST, port=asterisk.trunk_port) as phone:
         yield phone
+
+
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    """A company ready to be copied: its database and everybody's API token."""
+
+    folder: Path
+    tokens: Mapping[str, str]
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    """Create the company's SQLite database once; tests work on copies."""
+    folder = tmp_path_factory.mktemp("furnished")
+    return Furnished(folder, Callcard(folder, {}).furnish())
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A running Callcard and how to talk to it."""
+
+    callcard: Callcard
+    tokens: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        """Where its pages and its API are."""
+        return self.callcard.url
+
+    def api(self, user: str = "root") -> contextlib.AbstractAsyncContextManager[Api]:
+        """Use the API as that person."""
+        return Api.at(self.url, self.tokens[user])
+
+    def live(self, user: str, topic: str = "pops") -> contextlib.AbstractAsyncContextManager[Live]:
+        """Listen to that person's live messages."""
+        return Live.at(self.url, self.tokens[user], topic)
+
+
+@pytest.fixture
+def node(asterisk: Asterisk, furnished: Furnished, tmp_path: Path) -> Iterator[Node]:
+    """Start Callcard on SQLite beside the Asterisk, with an empty call log."""
+    folder = tmp_path / "callcard"
+    shutil.copytree(furnished.folder, folder)
+    callcard = Callcard(folder, {"CALLCARD_AMI_URL": asterisk.ami_url})
+    try:
+        callcard.start()
+        yield Node(callcard, furnished.tokens)
+    finally:
+        sys.stderr.write(callcard.log())  # pytest shows it beside a failure
+        callcard.remove()

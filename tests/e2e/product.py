@@ -1,0 +1,118 @@
+"""Callcard as its users run it: the `callcard` command in processes of their own, set by the environment alone."""
+
+import http.client
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e.servers import Server, free_port
+
+PASSWORD = "correct horse battery"
+OWN_NUMBERS = "74950000000 74950000001 74950000002 74950000003 74950000004 74950000005 74950000006 74950000007"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person of the test company."""
+
+    name: str
+    role: str
+    extension: str | None = None
+
+
+COMPANY = (
+    Member("ana", "agent", "2001"),
+    Member("bruno", "agent", "2002"),
+    Member("carla", "agent", "2003"),
+    Member("dmitri", "agent", "2004"),
+    Member("vera", "supervisor"),
+    Member("root", "admin"),
+)
+
+
+class Callcard:
+    """One node: a folder, a port, a database, perhaps a bus."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        self._folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        own = {
+            "CALLCARD_HTTP": f"127.0.0.1:{self.port}",
+            "CALLCARD_VAR_DIR": str(folder / "var"),
+            "CALLCARD_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'callcard.db'}",
+            "CALLCARD_OWN_NUMBERS": OWN_NUMBERS,
+            "CALLCARD_REGION": "RU",
+        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CALLCARD_")}
+        self._env = kept | own | dict(settings)
+        self._server: Server | None = None
+        (folder / "var").mkdir(parents=True, exist_ok=True)
+
+    def run(self, *arguments: str, text: str = "") -> str:
+        """Run a `callcard` subcommand and return what it printed; it must succeed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "web", *arguments],
+            input=text,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, f"callcard {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def furnish(self) -> dict[str, str]:
+        """Create the database and the company's people; return an API token of each by name."""
+        self.run("db", "upgrade")
+        tokens = {}
+        for member in COMPANY:
+            extension = ["--extension", member.extension] if member.extension else []
+            self.run("user", "add", member.name, "--role", member.role, *extension, "--password-stdin", text=PASSWORD)
+            scope = "admin" if member.role == "admin" else "write"
+            tokens[member.name] = self.run("token", "create", "--user", member.name, "--scope", scope).strip()
+        return tokens
+
+    def start(self) -> None:
+        """Start `callcard serve` and return when it says that it is ready."""
+        command = [sys.executable, "-m", "web", "serve"]
+        self._server = Server(command, self._folder / "serve.log", env=self._env)
+        self._server.wait_until(self.ready)
+
+    def ready(self) -> bool:
+        """Ask /readyz."""
+        return self._status("/readyz") == http.HTTPStatus.OK
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End it and return the exit status."""
+        assert self._server is not None
+        status = self._server.stop(how)
+        self._server = None
+        return status
+
+    def remove(self) -> None:
+        """End it if it runs and forget its folder."""
+        if self._server is not None:
+            self._server.stop()
+        shutil.rmtree(self._folder)
+
+    def log(self) -> str:
+        """Return what `serve` wrote."""
+        path = self._folder / "serve.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def _status(self, path: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return 0
+        finally:
+            connection.close()
