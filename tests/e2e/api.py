@@ -41,6 +41,11 @@ class Api:
         """PATCH with a body."""
         return await self._ask("PATCH", path, {}, body)
 
+    async def ready(self) -> bool:
+        """Ask whether database, bus and PBX link are all up."""
+        async with self._session.get("/readyz") as answer:
+            return answer.status == 200
+
     async def calls(self, **query: str) -> list[Row]:
         """Return the newest rows of the call log."""
         return list((await self.get("calls", **query))["items"])
