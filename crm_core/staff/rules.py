@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from crm_core.errors import BadExtension, InvalidField
+from crm_core.texts import clean, line
 
 
 class Role(StrEnum):
@@ -88,7 +89,9 @@ class UnassignedPhone:
 
 
 MIN_PASSWORD = 8
+LONGEST_NAME = 64
 MAX_PASSWORD = 1024
+LONGEST_DISPLAY_NAME = 120
 NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
 EXTENSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}")
 
@@ -98,6 +101,19 @@ def check_name(name: str) -> str:
     cleaned = name.strip()
     if not NAME.fullmatch(cleaned):
         raise InvalidField("name", "use 1-64 letters, digits and . @ + - _, beginning with a letter or digit")
+    return cleaned
+
+
+def name_key(name: str) -> str:
+    """Return the name as users are told apart: without regard to case."""
+    return clean(name).strip().casefold()[:LONGEST_NAME]
+
+
+def check_display_name(name: str) -> str:
+    """Return the name people read; raises InvalidField when it is empty or too long."""
+    cleaned = line(name)
+    if not 0 < len(cleaned) <= LONGEST_DISPLAY_NAME:
+        raise InvalidField("display_name", f"use 1-{LONGEST_DISPLAY_NAME} characters")
     return cleaned
 
 
