@@ -49,7 +49,7 @@ async def test_of_the_dialplan_only_voicemail_and_queue_steps_arrive(asterisk: A
     assert all(name.startswith(("VM", "MIXMONITOR", "QUEUESTATUS")) for name in variables), variables
 
 
-async def test_withheld_number_is_hidden_before_a_phone_rings(asterisk: Asterisk, plug: Plug, trunk: Phone) -> None:
+async def test_withheld_number_is_marked_before_a_phone_rings(asterisk: Asterisk, plug: Plug, trunk: Phone) -> None:
     ana = await plug("2001")
     async with Manager.connect(asterisk.ami_port, "callcard", asterisk.secret) as ami:
         call = await trunk.dial(DIRECT, caller="+33601020304", privacy=True)
@@ -58,7 +58,8 @@ async def test_withheld_number_is_hidden_before_a_phone_rings(asterisk: Asterisk
         await call.cancel()
         await ringing.wait_cancelled()
         begin = await ami.wait_for("DialBegin", DestCallerIDNum="2001")
-    assert begin["CallerIDNum"] == "anonymous"
+    assert begin["CallerIDNum"] == "+33601020304"
+    assert begin["ChanVariable"].startswith("CALLERID(pres)=prohib")
 
 
 async def test_customer_gives_up_and_the_ring_group_stops(asterisk: Asterisk, plug: Plug) -> None:
