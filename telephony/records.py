@@ -1,6 +1,6 @@
 """Facts about calls as the rest of the house receives them: plain, frozen, without AMI in them.
 
-Times are epoch seconds (float, UTC) of the PBX's clock where the event carries one, else of arrival. Durations are seconds.
+Times are epoch seconds (float, UTC) of the PBX where the event carries one, else of arrival; durations are seconds.
 The words are those of the public contract, so nothing is translated twice.
 """
 
@@ -154,6 +154,8 @@ class ChangeKind(StrEnum):
     """The conversation is being moved from `extension`; the new target's RINGING follows (or came before)."""
     UPDATED = "updated"
     """Queue, hold, number, name or another fact changed."""
+    ABSORBED = "absorbed"
+    """The conversation `absorbed` turned out to be part of `call` (attended transfer): its row becomes part of it."""
     ENDED = "ended"
     """All parties are gone: `call.outcome` is final."""
 
@@ -167,6 +169,8 @@ class CallChange:
     call: CallRecord
     extension: str | None = None
     result: LegResult | None = None
+    absorbed: str | None = None
+    """ABSORBED only: the id of the conversation that is no longer one of its own."""
     trigger: str = ""
     """The AMI event and channel behind it, for "why did it pop": `DialState PJSIP/2001-00000049`."""
 

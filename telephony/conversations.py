@@ -1,0 +1,324 @@
+"""One conversation while it lives: who rang, who talks, where it stands, and what became of it in the end.
+
+The words follow the public contract: `answered` means that a person talked, `missed` that nobody took the call.
+"""
+
+import hashlib
+from base64 import b32encode
+from dataclasses import dataclass, field
+
+from telephony.channels import Channel
+from telephony.records import (
+    CallPhase,
+    CallRecord,
+    Direction,
+    LegResult,
+    Outcome,
+    Participant,
+    Source,
+    TimelineEntry,
+    Transfer,
+    TransferKind,
+)
+
+PROMPT_ANSWER_SECONDS = 1.0
+"""A phone that is bridged this soon after it went Up has talked since it went Up (announcements and key presses take
+longer); what is later counts from the bridge. Seen: 0.1 ms idle, 0.8 s on a busy machine."""
+
+LONGEST_TIMELINE = 200
+"""Entries kept of one conversation; a looping dialplan must not fill the memory."""
+
+CAUSE_BUSY = 17
+CAUSE_REJECTED = 21
+CAUSE_UNALLOCATED = 1
+CAUSES_UNREACHABLE = frozenset({3, 20, 27, 34, 38, 41, 42, 58})
+
+
+def call_id(pbx: str, uniqueid: str) -> str:
+    """Name a conversation: opaque, and the same after a restart or a replay (26 characters)."""
+    digest = hashlib.blake2b(f"{pbx}\0{uniqueid}".encode("utf-8", "surrogateescape"), digest_size=16).digest()
+    return b32encode(digest).decode().rstrip("=")
+
+
+@dataclass(slots=True)
+class Leg:
+    """One of our phones in a conversation, over all its channels."""
+
+    extension: str
+    dialed_at: float
+    rang_at: float | None = None
+    answered_at: float | None = None
+    left_at: float | None = None
+    result: LegResult | None = None
+    talked: float = 0.0
+    talking_since: float | None = None
+    ringing: bool = False
+    hung_up: bool = False
+    """Its person put the phone down (and was not moved out of the call by others)."""
+
+    def participant(self, at: float) -> Participant:
+        """Give the leg as a fact, with the talk up to `at`."""
+        talked = self.talked
+        if self.talking_since is not None:
+            talked += max(0.0, at - self.talking_since)
+        return Participant(self.extension, self.rang_at, self.answered_at, self.left_at, self.result, round(talked, 3))
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The mutable side of a `CallRecord`."""
+
+    id: str
+    pbx: str
+    started_at: float
+    first: str
+    """Uniqueid of its first channel."""
+    direction: Direction | None = None
+    """None until the dialplan shows whom one of our phones calls."""
+    visible: bool = False
+    """Whether it has been told to the outside: a service code (`*97`) never is."""
+    channels: set[str] = field(default_factory=set)
+    past: list[str] = field(default_factory=list)
+    caller: str | None = None
+    """Uniqueid of the channel that began it: the outside party (inbound) or our phone (outbound, internal)."""
+    extension: str | None = None
+    number: str | None = None
+    caller_name: str | None = None
+    withheld: bool = False
+    called: str | None = None
+    did: str | None = None
+    number_final: bool = False
+    queue: str | None = None
+    queued_at: float | None = None
+    in_queue: bool = False
+    abandoned: bool = False
+    originated: bool = False
+    tried_outside: bool = False
+    caller_was_up: bool = False
+    caller_hung_up: bool = False
+    far_status: str = ""
+    far_cause: int | None = None
+    far_rang_at: float | None = None
+    legs: dict[str, Leg] = field(default_factory=dict)
+    transfers: list[Transfer] = field(default_factory=list)
+    pending_transfer: bool = False
+    parked: bool = False
+    holds: int = 0
+    hold_seconds: float = 0.0
+    held_by: dict[str, float] = field(default_factory=dict)
+    answered_at: float | None = None
+    answered_by: str | None = None
+    talk_ended_at: float | None = None
+    talking: bool = False
+    voicemail_entered: bool = False
+    voicemail_saved: bool | None = None
+    conference: bool = False
+    ended_at: float | None = None
+    hangup_cause: int | None = None
+    linkedids: list[str] = field(default_factory=list)
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    source: Source = Source.LIVE
+
+    def note(self, at: float, what: str, extension: str | None = None, detail: str | None = None) -> None:
+        """Add a step to the timeline."""
+        if len(self.timeline) < LONGEST_TIMELINE:
+            self.timeline.append(TimelineEntry(at, what, extension, detail))
+
+    def leg(self, extension: str, at: float) -> Leg:
+        """Give the leg of one of our phones, made on first sight."""
+        leg = self.legs.get(extension)
+        if leg is None:
+            leg = self.legs[extension] = Leg(extension, at)
+        return leg
+
+    def saw_linkedid(self, linkedid: str) -> None:
+        """Remember an attribute by which others may look for the call."""
+        if linkedid and linkedid not in self.linkedids:
+            self.linkedids.append(linkedid)
+
+    def phase(self) -> CallPhase:
+        """Tell where it stands."""
+        if self.ended_at is not None:
+            return CallPhase.ENDED
+        if self.talking:
+            return CallPhase.HELD if self.held_by else CallPhase.TALKING
+        if self.in_queue:
+            return CallPhase.QUEUED
+        return CallPhase.RINGING
+
+    def answer(self, channel: Channel, at: float, *, ours: bool) -> None:
+        """Take note that the party on `channel` talks since it went up (or since `at`, when that is long ago)."""
+        since = at
+        if channel.up_at is not None and at - channel.up_at <= PROMPT_ANSWER_SECONDS:
+            since = channel.up_at
+        if ours:
+            leg = self.leg(channel.endpoint, since)
+            leg.ringing = False
+            leg.result = LegResult.ANSWERED
+            leg.left_at = None
+            if leg.answered_at is None:
+                leg.answered_at = since
+            if leg.talking_since is None:
+                leg.talking_since = since
+        if self.answered_at is None:
+            self.answered_at = since
+            if ours and self.direction is not Direction.OUTBOUND:
+                self.answered_by = channel.endpoint
+            self.note(since, "answer", channel.endpoint or None)
+
+    def leave_leg(self, extension: str, at: float) -> bool:
+        """Take note that one of our phones left a talk; True when it had been talking."""
+        leg = self.legs.get(extension)
+        if leg is None or leg.talking_since is None:
+            return False
+        leg.talked += max(0.0, at - leg.talking_since)
+        leg.talking_since = None
+        leg.left_at = at
+        return True
+
+    def end_hold(self, uniqueid: str, at: float, *, counts: bool = True) -> bool:
+        """Close a hold; one that was only a transfer's music on hold does not count."""
+        since = self.held_by.pop(uniqueid, None)
+        if since is None:
+            return False
+        if counts:
+            self.hold_seconds += max(0.0, at - since)
+        else:
+            self.holds -= 1
+        return True
+
+    def record(self, at: float) -> CallRecord:
+        """Give the conversation as a fact, as it is at `at`."""
+        end = self.ended_at
+        return CallRecord(
+            id=self.id,
+            pbx=self.pbx,
+            direction=self.direction or Direction.INTERNAL,
+            phase=self.phase(),
+            started_at=self.started_at,
+            number=self.number,
+            withheld=self.withheld,
+            caller_name=self.caller_name,
+            did=self.did,
+            queue=self.queue,
+            outcome=outcome(self) if end is not None else None,
+            answered_by=self.answered_by,
+            extension=self._extension(),
+            participants=tuple(leg.participant(at) for leg in self.legs.values()),
+            transfers=tuple(self.transfers),
+            holds=self.holds,
+            hold_seconds=round(self.hold_seconds, 3),
+            answered_at=self.answered_at,
+            ended_at=end,
+            wait_seconds=round(self._waited(at), 3),
+            talk_seconds=round(self._talked(at), 3),
+            hangup_cause=self.hangup_cause,
+            linkedids=tuple(self.linkedids),
+            source=self.source,
+            timeline=tuple(self.timeline),
+            channels=(*self.past, *sorted(self.channels)),
+            called=self.called,
+        )
+
+    def _extension(self) -> str | None:
+        if self.extension is not None:
+            return self.extension
+        if self.answered_by is not None:
+            return self.answered_by
+        return next(iter(self.legs)) if len(self.legs) == 1 else None
+
+    def _waited(self, at: float) -> float:
+        rings = [leg.rang_at for leg in self.legs.values() if leg.rang_at is not None]
+        first_ring = min(rings, default=None)
+        if self.direction is Direction.OUTBOUND:
+            begin = self.far_rang_at
+        else:
+            begin = self.queued_at if self.queued_at is not None else first_ring
+        if begin is None:
+            return 0.0
+        end = next(t for t in (self.answered_at, self.ended_at, at) if t is not None)
+        return max(0.0, end - begin)
+
+    def _talked(self, at: float) -> float:
+        if self.answered_at is None:
+            return 0.0
+        if self.talking:
+            end = self.ended_at if self.ended_at is not None else at
+        else:
+            end = self.talk_ended_at if self.talk_ended_at is not None else self.answered_at
+        return max(0.0, end - self.answered_at)
+
+
+def outcome(call: Conversation) -> Outcome:
+    """Judge a finished conversation in the contract's words."""
+    if call.answered_at is not None:
+        return Outcome.ANSWERED
+    if call.voicemail_entered and call.voicemail_saved is not False:
+        return Outcome.VOICEMAIL
+    if call.direction is Direction.INBOUND:
+        return _inbound_outcome(call)
+    return _outgoing_outcome(call)
+
+
+def _inbound_outcome(call: Conversation) -> Outcome:
+    if call.in_queue or call.abandoned:
+        return Outcome.ABANDONED
+    results = {leg.result for leg in call.legs.values()}
+    if results == {LegResult.BUSY}:
+        return Outcome.BUSY
+    if results and results <= {LegResult.FAILED}:
+        return Outcome.FAILED
+    nobody_tried = not (call.legs or call.queue or call.tried_outside or call.caller_was_up)
+    if nobody_tried and not call.caller_hung_up:
+        return Outcome.FAILED
+    return Outcome.MISSED
+
+
+def _outgoing_outcome(call: Conversation) -> Outcome:  # noqa: PLR0911 - one line per case reads best
+    """Judge a call of ours that nobody took.
+
+    A refusal (cause 21) of a colleague is `rejected`; of an outside line it is `failed`, because carriers send the
+    same cause for calls they will not carry. 404 arrives as NOANSWER with cause 1 (traces `outbound_failures`).
+    """
+    if call.originated and not call.caller_was_up:
+        return Outcome.FAILED
+    if call.far_status == "BUSY" or call.far_cause == CAUSE_BUSY:
+        return Outcome.BUSY
+    if call.far_cause == CAUSE_REJECTED:
+        return Outcome.REJECTED if call.direction is Direction.INTERNAL else Outcome.FAILED
+    if call.far_status in {"CONGESTION", "CHANUNAVAIL", "INVALIDARGS"} or not call.far_status:
+        return Outcome.CANCELED if call.caller_hung_up and call.far_rang_at is not None else Outcome.FAILED
+    if call.far_cause is not None and (call.far_cause == CAUSE_UNALLOCATED or call.far_cause in CAUSES_UNREACHABLE):
+        return Outcome.FAILED
+    if call.far_status == "CANCEL" or call.caller_hung_up:
+        return Outcome.CANCELED
+    return Outcome.NO_ANSWER
+
+
+def leg_result(status: str, cause: int | None, *, answered: bool) -> LegResult:
+    """Judge a phone that did not talk, by how its dial ended and its channel was hung up.
+
+    A queue says NOANSWER also for busy (17) and declined (21); only the hang-up cause tells.
+    """
+    if status == "BUSY" or cause == CAUSE_BUSY:
+        return LegResult.BUSY
+    if cause == CAUSE_REJECTED:
+        return LegResult.REJECTED
+    if status in {"CONGESTION", "CHANUNAVAIL", "INVALIDARGS"}:
+        return LegResult.FAILED
+    if status == "NOANSWER":
+        return LegResult.NO_ANSWER
+    return LegResult.ELSEWHERE if answered else LegResult.NO_ANSWER
+
+
+def add_transfer(call: Conversation, transfer: Transfer) -> None:
+    """Add a transfer whose target may still be named by what is dialled next."""
+    call.transfers.append(transfer)
+    call.pending_transfer = transfer.kind is not TransferKind.ATTENDED
+    call.note(transfer.at, f"transfer_{transfer.kind}", transfer.source, transfer.target)
+
+
+def name_target(call: Conversation, target: str) -> None:
+    """Name who is really called by the last transfer."""
+    last = call.transfers[-1]
+    call.transfers[-1] = Transfer(last.kind, last.source, target, last.at)

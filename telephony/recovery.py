@@ -1,0 +1,373 @@
+"""One recovery at the border to the PBX: link up -> snapshot -> merge; plus what only time can tell.
+
+Live events are applied while the snapshot is on its way. What an event of this link has told of a channel wins over the
+snapshot; a channel that neither an event of this link nor the snapshot knows has ended while nobody listened.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from telephony import events as ev
+from telephony.book import CallBook, Draft, attach, call_of, find_channel, new_call, show
+from telephony.calls import begin, check_connected, finish, hang_up, left_queues, member_extension, rings
+from telephony.channels import Channel, enter, leave
+from telephony.conversations import Conversation, Leg, call_id
+from telephony.queues import status_from_word
+from telephony.records import (
+    CallPhase,
+    CallRecord,
+    Direction,
+    LinkChange,
+    QueueRecord,
+    Source,
+    Step,
+)
+
+ORIGINATE_GRACE_SECONDS = 1.0
+"""A failed Originate may be told before its channel is: only after this does it count as a call without a channel."""
+
+ADOPTED_GRACE_SECONDS = 60.0
+"""A call taken over from the database that no channel claims this long after the link came up has ended unseen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """One CoreShowChannels item."""
+
+    party: ev.Party
+    application: str
+    bridge: str
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """One waiting caller of QueueStatus."""
+
+    queue: str
+    party: ev.Party
+    position: int
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """QueueStatus in full."""
+
+    params: Mapping[str, tuple[int, int]]
+    """Queue -> (completed, abandoned)."""
+    members: tuple[ev.MemberFacts, ...]
+    entries: tuple[QueueEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the PBX says is there now; None = that list could not be had, so nothing is said about it."""
+
+    channels: tuple[ChannelState, ...] | None = None
+    queues: QueueFacts | None = None
+    devices: Mapping[str, str] | None = None
+
+
+def snapshot(
+    channels: Sequence[Mapping[str, str]] | None,
+    queues: Sequence[Mapping[str, str]] | None,
+    devices: Sequence[Mapping[str, str]] | None = None,
+) -> Snapshot:
+    """Read the items of CoreShowChannels, QueueStatus and DeviceStateList; those that say nothing are passed over."""
+    return Snapshot(
+        None if channels is None else tuple(filter(None, map(_channel_state, channels))),
+        None if queues is None else _queue_facts(queues),
+        None if devices is None else {d.get("Device", ""): d.get("State", "") for d in devices},
+    )
+
+
+def _channel_state(item: Mapping[str, str]) -> ChannelState | None:
+    name, uniqueid = item.get("Channel"), item.get("Uniqueid")
+    if not name or not uniqueid:
+        return None
+    party = ev.Party(
+        name,
+        uniqueid,
+        item.get("Linkedid", ""),
+        item.get("ChannelStateDesc", ""),
+        ev.text_or_none(item.get("CallerIDNum")),
+        ev.text_or_none(item.get("CallerIDName")),
+        ev.text_or_none(item.get("ConnectedLineNum")),
+        item.get("Exten", ""),
+    )
+    return ChannelState(party, item.get("Application", ""), item.get("BridgeId", ""), _age(item.get("Duration", "")))
+
+
+def _age(text: str) -> float:
+    """Seconds of `hh:mm:ss`; 0 for anything else."""
+    parts = text.split(":")
+    if not all(part.isdecimal() and len(part) < 7 for part in parts):  # noqa: PLR2004 - hours of a century fit
+        return 0.0
+    seconds = 0
+    for part in parts:
+        seconds = seconds * 60 + int(part)
+    return float(seconds)
+
+
+def _queue_facts(items: Sequence[Mapping[str, str]]) -> QueueFacts:
+    params: dict[str, tuple[int, int]] = {}
+    members: list[ev.MemberFacts] = []
+    entries: list[QueueEntry] = []
+    for item in items:
+        queue = item.get("Queue", "")
+        if not queue:
+            continue
+        match item.get("Event"):
+            case "QueueParams":
+                params[queue] = (_count(item, "Completed"), _count(item, "Abandoned"))
+            case "QueueMember" if item.get("Location"):
+                members.append(ev.member_facts(item, 0.0))
+            case "QueueEntry" if item.get("Uniqueid"):
+                entries.append(_queue_entry(queue, item))
+            case _:
+                pass
+    return QueueFacts(params, tuple(members), tuple(entries))
+
+
+def _count(item: Mapping[str, str], key: str) -> int:
+    text = item.get(key, "")
+    return int(text) if text.isdecimal() and len(text) < 19 else 0  # noqa: PLR2004 - what fits 64 bits
+
+
+def _queue_entry(queue: str, item: Mapping[str, str]) -> QueueEntry:
+    number = item.get("CallerIDNum")
+    party = ev.Party(
+        item.get("Channel", ""),
+        item["Uniqueid"],
+        number=None if number == "unknown" else ev.text_or_none(number),
+        name=None if item.get("CallerIDName") == "unknown" else ev.text_or_none(item.get("CallerIDName")),
+    )
+    return QueueEntry(queue, party, _count(item, "Position"), float(_count(item, "Wait")))
+
+
+def link_up(book: CallBook, at: float) -> Step:
+    """Begin a new link: everything known so far is older than what comes."""
+    book.graph.generation += 1
+    book.linked_since = at
+    return Step((LinkChange(at, book.line.pbx, up=True),))
+
+
+def link_down(book: CallBook, at: float, reason: str) -> Step:
+    """Take note that nothing is heard any more; calls stay as they are until the next snapshot."""
+    book.linked_since = None
+    return Step((LinkChange(at, book.line.pbx, up=False, reason=reason),))
+
+
+def adopt(book: CallBook, calls: Sequence[CallRecord]) -> None:
+    """Take over the calls the database holds as running; the next snapshot tells what became of them."""
+    for record in calls:
+        if record.id in book.calls or record.phase is CallPhase.ENDED or not record.channels:
+            continue
+        call = _from_record(record)
+        book.calls[call.id] = call
+        book.adopted.add(call.id)
+        for uniqueid in record.channels:
+            if uniqueid not in book.by_channel and uniqueid not in book.graph.gone:
+                book.by_channel[uniqueid] = call.id
+                call.channels.add(uniqueid)
+
+
+def _from_record(record: CallRecord) -> Conversation:
+    call = Conversation(record.id, record.pbx, record.started_at, record.channels[0])
+    call.direction, call.visible = record.direction, True
+    call.number, call.withheld, call.caller_name = record.number, record.withheld, record.caller_name
+    call.did, call.called, call.queue = record.did, record.called, record.queue
+    call.in_queue = record.phase is CallPhase.QUEUED
+    call.queued_at = record.answered_at if record.queue is None else record.started_at
+    call.extension = record.extension if record.direction is not Direction.INBOUND else None
+    call.caller = record.channels[0]
+    call.number_final = True
+    call.transfers = list(record.transfers)
+    call.holds, call.hold_seconds = record.holds, record.hold_seconds
+    call.answered_at, call.answered_by = record.answered_at, record.answered_by
+    call.linkedids, call.timeline = list(record.linkedids), list(record.timeline)
+    call.source = record.source
+    for told in record.participants:
+        leg = Leg(told.extension, told.rang_at or record.started_at, told.rang_at, told.answered_at, told.left_at)
+        leg.result, leg.talked = told.result, told.talk_seconds
+        call.legs[told.extension] = leg
+    return call
+
+
+def resync(book: CallBook, facts: Snapshot, at: float) -> Step:
+    """Merge a snapshot: add what was missed, end what is gone, leave alone what this link's events have told."""
+    draft = Draft(book, at, "snapshot")
+    if facts.channels is not None:
+        _merge_channels(draft, facts.channels)
+    if facts.queues is not None:
+        _merge_queues(draft, facts.queues)
+    if facts.devices is not None:
+        for device, word in facts.devices.items():
+            endpoint = device.partition("/")[2]
+            if endpoint and book.line.is_phone(endpoint):
+                book.queues.devices[endpoint] = status_from_word(word)
+    return draft.step()
+
+
+def _merge_channels(draft: Draft, states: Sequence[ChannelState]) -> None:
+    book = draft.book
+    graph = book.graph
+    fresh = {uniqueid for uniqueid, channel in graph.channels.items() if channel.generation == graph.generation}
+    found: list[tuple[Channel, ChannelState]] = []
+    for state in sorted(states, key=lambda s: s.party.uniqueid != s.party.linkedid):
+        channel = find_channel(book, state.party, draft.at)
+        if channel is None:
+            continue
+        if channel.uniqueid not in fresh:
+            found.append((channel, state))
+            _place(draft, channel, state)
+    for channel, state in found:
+        if state.bridge:
+            enter(graph, channel, state.bridge, _kind(state.application))
+        else:
+            leave(graph, channel)
+    for channel, _ in found:
+        if channel.state == "Up" and channel.up_at is None:
+            channel.up_at = draft.at
+        if channel.bridge is not None and graph.bridges[channel.bridge].kind == "basic":
+            check_connected(draft, channel)
+        elif channel.state == "Ringing":
+            rings(draft, channel)
+    _end_unseen(draft)
+
+
+def _kind(application: str) -> str:
+    if application == "ConfBridge":
+        return "base/ConfBridge"
+    return "parking" if application in {"Park", "ParkedCall"} else "basic"
+
+
+def _place(draft: Draft, channel: Channel, state: ChannelState) -> None:
+    """Find the conversation of a channel that no event told of: by itself, by its linkedid, else it begins one."""
+    book = draft.book
+    called = state.application.startswith("App")  # AppDial, AppQueue: Asterisk called this party
+    call = call_of(book, channel)
+    if call is None:
+        call = next((c for c in book.calls.values() if channel.linkedid in c.linkedids), None)
+        if call is not None:
+            attach(book, channel, call)
+    if called:
+        if call is not None and channel.dialed_by is None:
+            channel.dialed_by = call.caller or channel.linkedid
+        return
+    if call is None and not channel.is_local:
+        channel.state = "Ring"
+        begin(draft, channel)
+        channel.state = state.party.state
+        call = call_of(book, channel)
+        if call is not None:
+            call.started_at = draft.at - state.age
+            call.caller_was_up = channel.state == "Up"
+
+
+def _end_unseen(draft: Draft) -> None:
+    """End what was known before this link and is on neither the snapshot nor an event since."""
+    book = draft.book
+    graph = book.graph
+    for channel in [c for c in graph.channels.values() if c.generation < graph.generation]:
+        call = call_of(book, channel)
+        if call is not None:
+            call.source = Source.RECOVERED
+        hang_up(draft, channel, None)
+    for call in list(book.calls.values()):
+        for uniqueid in [u for u in call.channels if u not in graph.channels]:
+            _drop_placeholder(draft, call, uniqueid)
+
+
+def _drop_placeholder(draft: Draft, call: Conversation, uniqueid: str) -> None:
+    """Forget a channel that is only known from the database: it was not seen on the PBX any more."""
+    book = draft.book
+    if len(call.channels) > 1:
+        call.channels.discard(uniqueid)
+        call.past.append(uniqueid)
+        book.by_channel.pop(uniqueid, None)
+        return
+    call.source = Source.RECOVERED
+    hang_up(draft, Channel(uniqueid, "", "", draft.at, book.graph.generation), None)
+
+
+def _merge_queues(draft: Draft, facts: QueueFacts) -> None:
+    book = draft.book
+    changed = set(facts.params)
+    for name, (completed, abandoned) in facts.params.items():
+        queue = book.queues.queue(name)
+        queue.completed, queue.abandoned = completed, abandoned
+        told = {m.interface for m in facts.members if m.queue == name}
+        for gone in [interface for interface in queue.members if interface not in told]:
+            del queue.members[gone]
+        waiting = {e.party.uniqueid for e in facts.entries if e.queue == name}
+        for uniqueid in [u for u in queue.waiting if u not in waiting]:
+            channel = book.graph.channels.get(uniqueid)
+            if channel is None or channel.generation < book.graph.generation:
+                del queue.waiting[uniqueid]
+    for member in facts.members:
+        book.queues.member(member, member_extension(book, member))
+    for entry in facts.entries:
+        _merge_entry(draft, entry)
+    left_queues(draft, [book.queues.queues[name] for name in sorted(changed)])
+
+
+def _merge_entry(draft: Draft, entry: QueueEntry) -> None:
+    book = draft.book
+    channel = book.graph.channels.get(entry.party.uniqueid)
+    if channel is None:
+        return
+    call = call_of(book, channel) or new_call(book, channel, draft.at)
+    if call.answered_at is not None:
+        return
+    since = draft.at - entry.wait
+    call.queue, call.in_queue = entry.queue, True
+    call.queued_at = call.queued_at or since
+    book.queues.join(entry.queue, entry.party, entry.position, since, call.id)
+    show(draft, call, Direction.INBOUND)
+
+
+def sweep(book: CallBook, at: float) -> Step:
+    """Decide what only time can tell; called by the tracker about twice a second."""
+    draft = Draft(book, at, "sweep")
+    due = [o for o in book.failed_originates if at - o.at >= ORIGINATE_GRACE_SECONDS]
+    for response in due:
+        book.failed_originates.remove(response)
+        _failed_originate(draft, response)
+    since = book.linked_since
+    if book.adopted and since is not None and at - since >= ADOPTED_GRACE_SECONDS:
+        for call in [book.calls[i] for i in book.adopted if i in book.calls]:
+            for uniqueid in list(call.channels):
+                _drop_placeholder(draft, call, uniqueid)
+        book.adopted.clear()
+    return draft.step()
+
+
+def _failed_originate(draft: Draft, response: ev.OriginateResponse) -> None:
+    """Make an Originate that never got a channel (phone not registered) a failed call of that phone."""
+    book = draft.book
+    endpoint = response.channel.partition("/")[2]
+    number = response.number or response.exten
+    if not book.line.is_phone(endpoint):
+        return
+    recent = book.recent_originates
+    while recent and recent[0][0] < response.at - ORIGINATE_GRACE_SECONDS * 120:
+        recent.popleft()
+    if any(phone == endpoint and called == number for _, phone, called in recent):
+        return
+    call = Conversation(
+        call_id(book.line.pbx, f"originate {response.action_id} {response.at}"), book.line.pbx, response.at, ""
+    )
+    inside = book.line.is_phone(number)
+    call.originated, call.extension, call.called = True, endpoint, number
+    call.number = endpoint if inside else number
+    call.note(response.at, "dial", endpoint, number)
+    draft.at = response.at
+    show(draft, call, Direction.INTERNAL if inside else Direction.OUTBOUND)
+    finish(draft, call)
+
+
+def queues(book: CallBook) -> tuple[QueueRecord, ...]:
+    """Give all queues as facts."""
+    return tuple(queue.record(book.line.pbx) for queue in book.queues.queues.values())
