@@ -70,9 +70,15 @@ def invite(switch: Switch, leg: Leg, reaction: Reaction, calling: Calling) -> No
     if reaction.ring_after is not None:
         leg.timers.append(later(reaction.ring_after, lambda: calling.rings(leg)))
     if reaction.answer_after is not None:
-        leg.timers.append(later(reaction.answer_after, lambda: calling.answered(leg)))
+        leg.timers.append(later(reaction.answer_after, lambda: _pick_up(switch, leg, calling)))
     if reaction.refuse_after is not None:
         leg.timers.append(later(reaction.refuse_after, lambda: calling.refused(leg, reaction.refuse_with)))
+
+
+def _pick_up(switch: Switch, leg: Leg, calling: Calling) -> None:
+    # Nobody picks up a second call while talking.
+    if not switch.is_talking(leg.channel.endpoint):
+        calling.answered(leg)
 
 
 def mark_refusal(switch: Switch, leg: Leg, status: int | None) -> tuple[int, str]:

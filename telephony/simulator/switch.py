@@ -334,6 +334,12 @@ class Switch:
         else:
             self.emit("Unhold", channel.headers())
 
+    def is_talking(self, extension: str) -> bool:
+        """Whether somebody talks at this phone of ours."""
+        return extension in self.phones and any(
+            channel.endpoint == extension and channel.state is State.Up for channel in self.channels.values()
+        )
+
     def device_state(self, endpoint: str) -> DeviceState:
         """Work out a phone's state from its channels."""
         phone = self.phones.get(endpoint)
