@@ -21,8 +21,9 @@ class Framer:
     """Splits one connection's bytes into blocks: CRLF line ends, no trailing blank line.
 
     Passed on: responses, every event that carries an ActionID (list items, answers), and events whose name is in
-    `wanted` (None: all), of frequent kinds only those that hold one of their `needles`. The rest is counted in `skipped`. A block longer than `max_block` bytes is dropped and
-    counted in `oversize`; one that is neither event nor response in `malformed`. Nothing raises.
+    `wanted` (None: all), of frequent kinds only those that hold one of their `needles`; the rest is counted in
+    `skipped`. A block longer than `max_block` bytes is dropped and counted in `oversize`; one that is neither event
+    nor response in `malformed`. Nothing raises.
     """
 
     def __init__(
