@@ -7,7 +7,7 @@ milliseconds, durations are seconds. A frame is encoded once, however many socke
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -461,9 +461,19 @@ BOARD_SUBJECT: Final = "board"
 """Bus subject of the board's deltas."""
 
 
+_POPS_PREFIX: Final = "pops."
+
+
 def pops_subject(user: str) -> str:
     """Bus subject of one agent's cards; the name is made safe for a bus that reads dots and blanks as structure."""
-    return "pops." + quote(user, safe="").replace(".", "%2E")
+    return _POPS_PREFIX + quote(user, safe="").replace(".", "%2E")
+
+
+def subject_user(subject: str) -> str | None:
+    """Return whose cards a subject carries, None when it carries something else."""
+    if not subject.startswith(_POPS_PREFIX):
+        return None
+    return unquote(subject.removeprefix(_POPS_PREFIX))
 
 
 def snapshot_subject(subject: str) -> str:

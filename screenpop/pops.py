@@ -135,22 +135,31 @@ class PopBook:
             self._dismissed.setdefault(call_id, (at, set()))[1].add(user)
         return [self._close(pop, CloseReason.DISMISSED)]
 
-    def reopen(self, view: View, call_id: str, card: Card, at: float) -> list[PopAction]:
-        """Put the card of an ended call up again, to finish its note; nothing when it is up already."""
-        if call_id in self._by_user.get(view.user, {}):
+    def reopen(self, view: View, call: CallRecord, make: MakeCard, status: PopStatus, at: float) -> list[PopAction]:
+        """Put the card of a call up again, usually to finish its note; nothing when it is up already."""
+        self._dismissed.get(call.id, (0.0, set[str]()))[1].discard(view.user)
+        if call.id in self._by_user.get(view.user, {}):
             return []
-        pop = Pop(view, call_id, PopReason.ANSWER, PopStatus.WRAP_UP, card, at, reopened=True)
-        return self._put_up(pop)
+        actions = self.adopt(call, view, make, status)
+        pop = self._by_call[call.id][view.user]
+        pop.since, pop.reopened = at, status is PopStatus.WRAP_UP
+        return actions
 
     def adopt(self, call: CallRecord, view: View, make: MakeCard, status: PopStatus) -> list[PopAction]:
-        """Put up the card of a call that was running before the service started."""
-        phones = {view.extension}
-        pop = Pop(view, call.id, self._reason(call, view), status, make(view), call.started_at)
-        if status is PopStatus.RINGING:
-            pop.ringing = phones
-        else:
-            pop.talking = phones
-        return self._put_up(pop)
+        """Put up the card of a call that is running already."""
+        pop = self._by_call.get(call.id, {}).get(view.user)
+        actions: list[PopAction] = []
+        if pop is None:
+            pop = Pop(view, call.id, self._reason(call, view, status), status, make(view), call.started_at)
+            actions = self._put_up(pop)
+        match status:
+            case PopStatus.RINGING:
+                pop.ringing.add(view.extension)
+            case PopStatus.TALKING:
+                pop.talking.add(view.extension)
+            case PopStatus.WRAP_UP:
+                pass
+        return actions
 
     def sweep(self, at: float) -> list[PopAction]:
         """Close cards that waited too long for their wrap-up, and forget what no longer matters."""
@@ -224,7 +233,7 @@ class PopBook:
             pop.talking.add(phone)
         return actions
 
-    def _reason(self, call: CallRecord, view: View, status: PopStatus = PopStatus.RINGING) -> PopReason:
+    def _reason(self, call: CallRecord, view: View, status: PopStatus) -> PopReason:
         if view.dialled:
             return PopReason.DIAL
         if call.transfers or call.id in self._transferring:

@@ -1,0 +1,94 @@
+"""What the service knows about one call while anyone may look at it."""
+
+from dataclasses import dataclass, field
+
+from crm_core.calls.rules import CallRow, CallToSave, Note
+from crm_core.numbers import Number, NumberKind, Place
+from crm_core.people.rules import Lookup
+from screenpop.board import Identity
+from screenpop.cards import NOBODY, Knowledge, card_number
+from screenpop.messages import BoardContact
+from screenpop.seats import Seats
+from telephony.records import CallRecord, Direction
+
+
+@dataclass(slots=True)
+class LiveCall:
+    """A call, who its outside party is, and who of us took part in it."""
+
+    call: CallRecord
+    number: Number
+    lookup: Lookup = NOBODY
+    looked_at: float | None = None
+    """When the client base was asked last (epoch seconds), None before the first answer."""
+    incomplete: bool = False
+    """The client base could not be asked."""
+    chosen_contact: int | None = None
+    """The client somebody chose for this very call, whatever its number says."""
+    place: Place | None = None
+    users: dict[str, str] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    disposition: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """What the client is looked up by; None where no client may be looked up."""
+        return None if self.call.direction is Direction.INTERNAL else self.number.key
+
+    def seat(self, seats: Seats) -> None:
+        """Remember who sits at the phones that took part, as it was then."""
+        for phone in self.call.participants:
+            user = seats.user(phone.extension)
+            if user is not None:
+                self.users.setdefault(phone.extension, user)
+
+    def knowledge(self) -> Knowledge:
+        """Return what a card is built from."""
+        return Knowledge(self.number, self.lookup, self.place, self.notes, self.disposition, self.incomplete)
+
+    def row(self) -> CallToSave:
+        """Return what is written of the call."""
+        contact = self.lookup.contact
+        return CallToSave(
+            self.call,
+            self.number,
+            contact.id if contact else None,
+            len(self.lookup.candidates),
+            dict(self.users),
+        )
+
+    def identity(self) -> Identity:
+        """Return what the board shows of the outside party."""
+        contact = self.lookup.contact
+        return Identity(card_number(self.number), BoardContact(contact.id, contact.name) if contact else None)
+
+    def match(self) -> str:
+        """Say in words what the look-up found."""
+        if self.incomplete:
+            return "the client base could not be asked"
+        if self.lookup.contact is not None:
+            how = ", chosen by hand" if self.lookup.chosen else ""
+            return f"{self.lookup.contact.name} ({self.lookup.contact.id}){how}"
+        if self.lookup.candidates:
+            return f"{len(self.lookup.candidates)} clients share the number"
+        if self.key is None:
+            kind = "a colleague" if self.call.direction is Direction.INTERNAL else self.number.kind.value
+            return f"not looked up: {kind}"
+        return "unknown number"
+
+
+def recall(row: CallRow) -> LiveCall:
+    """Rebuild what was known of a call from its row."""
+    return LiveCall(
+        row.record,
+        row.number,
+        users=dict(row.users),
+        notes=row.notes,
+        disposition=row.disposition,
+        chosen_contact=row.contact.id if row.contact else None,
+    )
+
+
+def has_place(number: Number) -> bool:
+    """Tell whether a number says where it comes from."""
+    return number.kind is NumberKind.EXTERNAL and number.e164 is not None
