@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from telephony import events as ev
 from telephony.book import CallBook, Draft, attach, call_of, find_channel, new_call, show
-from telephony.calls import begin, check_connected, finish, hang_up, left_queues, member_extension, rings
 from telephony.channels import Channel, enter, leave
 from telephony.conversations import Conversation, Leg, call_id
+from telephony.dialing import rings
+from telephony.lifecycle import begin, finish, hang_up
 from telephony.queues import status_from_word
 from telephony.records import (
     CallPhase,
@@ -22,6 +23,8 @@ from telephony.records import (
     Source,
     Step,
 )
+from telephony.talking import check_connected
+from telephony.waiting import left_queues, member_extension
 
 ORIGINATE_GRACE_SECONDS = 1.0
 """A failed Originate may be told before its channel is: only after this does it count as a call without a channel."""

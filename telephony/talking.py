@@ -1,0 +1,161 @@
+"""Who hears whom: bridges and Local wires make talkers of parties, hold keeps them waiting.
+
+The one who answered is the one in the bridge, not the first one dialled.
+"""
+
+from typing import Final
+
+from telephony import events as ev
+from telephony.book import Draft, call_of, show, unite, wire
+from telephony.channels import Channel, connected_parties, enter, is_talk, leave
+from telephony.conversations import Conversation
+from telephony.parties import call_in_midstream, join_call, known
+from telephony.records import ChangeKind, Direction, LegResult
+
+PICKUP_SECONDS: Final = 2.0
+"""A call picked up by a colleague leaves its phone this long before the colleague is bridged, at most."""
+
+
+def bridge_enter(draft: Draft, event: ev.BridgeEnter) -> None:
+    """Put a channel into a bridge and see who hears whom now."""
+    channel = known(draft, event.party)
+    if channel is None or not event.bridge:
+        return
+    draft.trigger = f"BridgeEnter {channel.name}"
+    enter(draft.book.graph, channel, event.bridge, event.kind)
+    if is_talk(event.kind):
+        check_connected(draft, channel)
+
+
+def check_connected(draft: Draft, channel: Channel) -> None:
+    """See who hears whom now: two real parties in talk bridges are one conversation."""
+    parties = connected_parties(draft.book.graph, channel)
+    if len(parties) < 2:  # noqa: PLR2004 - it takes two to talk
+        return
+    call = None
+    for party in parties:
+        own = call_of(draft.book, party)
+        if own is not None:
+            call = own if call is None else unite(draft, call, own)
+    if call is None:
+        callers = [party for party in parties if party.uniqueid == party.linkedid]
+        call = call_in_midstream(draft, callers[0] if callers else parties[0])
+    for party in parties:
+        join_call(draft, party, call)
+    _talk(draft, call, parties)
+
+
+def _talk(draft: Draft, call: Conversation, parties: list[Channel]) -> None:
+    with_caller = any(party.uniqueid == call.caller for party in parties)
+    caller_is_here = call.caller in draft.book.graph.channels
+    if not with_caller and caller_is_here and call.answered_at is None:
+        return
+    fresh = not call.talking
+    call.talking = True
+    call.abandoned = False
+    if call.direction is None:
+        outside = any(not party.is_phone for party in parties)
+        show(draft, call, Direction.OUTBOUND if outside else Direction.INTERNAL)
+    answered = [extension for party in parties for extension in _answers(draft, call, party)]
+    for extension in answered:
+        draft.tell(ChangeKind.ANSWERED, call, extension)
+    if fresh and not answered:
+        draft.tell(ChangeKind.UPDATED, call)
+
+
+def _answers(draft: Draft, call: Conversation, party: Channel) -> list[str | None]:
+    """Take note of a party that talks; gives the phone for which this is news."""
+    if not party.is_phone:
+        if party.uniqueid == call.caller or call.answered_at is not None:
+            return []
+        call.answer(party, draft.at, ours=False)
+        return [call.extension]
+    leg = call.legs.get(party.endpoint)
+    if leg is not None and leg.talking_since is not None:
+        return []
+    if party.uniqueid == call.caller:
+        if call.originated:
+            _own_leg_talks(call, party, draft.at)
+        return []
+    if leg is None:
+        _picked_up(draft, call)
+    call.answer(party, draft.at, ours=True)
+    return [party.endpoint]
+
+
+def _picked_up(draft: Draft, call: Conversation) -> None:
+    """Correct the phones that just stopped ringing: a colleague who was not called took the call from them."""
+    for leg in call.legs.values():
+        if leg.result is LegResult.NO_ANSWER and leg.left_at is not None and draft.at - leg.left_at < PICKUP_SECONDS:
+            leg.result = LegResult.ELSEWHERE
+
+
+def originator_answers(draft: Draft, call: Conversation, channel: Channel) -> None:
+    """Take note that the agent picked up the phone that a click made ring; the far side is called now."""
+    leg = call.leg(channel.endpoint, draft.at)
+    leg.ringing, leg.result = False, LegResult.ANSWERED
+    leg.answered_at = leg.answered_at or draft.at
+    call.note(draft.at, "pick_up", channel.endpoint)
+    draft.tell(ChangeKind.UPDATED, call, channel.endpoint)
+
+
+def _own_leg_talks(call: Conversation, party: Channel, at: float) -> None:
+    leg = call.leg(party.endpoint, at)
+    leg.ringing, leg.result, leg.left_at = False, LegResult.ANSWERED, None
+    leg.answered_at = leg.answered_at or party.up_at or at
+    leg.talking_since = at
+
+
+def bridge_leave(draft: Draft, event: ev.BridgeLeave) -> None:
+    """Take a channel out of its bridge; the talk may be over."""
+    channel = known(draft, event.party)
+    if channel is None or channel.bridge != event.bridge:
+        return
+    leave(draft.book.graph, channel)
+    call = call_of(draft.book, channel)
+    if call is None:
+        return
+    if channel.is_phone:
+        call.leave_leg(channel.endpoint, draft.at)
+    check_talk(draft, call)
+
+
+def check_talk(draft: Draft, call: Conversation) -> None:
+    """End the talk when nobody is left who hears another."""
+    if not call.talking or call.conference:
+        return
+    graph = draft.book.graph
+    for uniqueid in call.channels:
+        channel = graph.channels.get(uniqueid)
+        if channel is not None and channel.bridge is not None and len(connected_parties(graph, channel)) > 1:
+            return
+    call.talking = False
+    call.talk_ended_at = draft.at
+
+
+def hold(draft: Draft, event: ev.Hold) -> None:
+    """Begin a hold."""
+    channel = known(draft, event.party)
+    call = call_of(draft.book, channel) if channel is not None else None
+    if channel is None or call is None or call.answered_at is None or channel.uniqueid in call.held_by:
+        return
+    call.holds += 1
+    call.held_by[channel.uniqueid] = draft.at
+    call.note(draft.at, "hold", channel.endpoint if channel.is_phone else None)
+    draft.tell(ChangeKind.UPDATED, call)
+
+
+def unhold(draft: Draft, event: ev.Unhold) -> None:
+    """End a hold; a spurious Unhold ends none."""
+    channel = known(draft, event.party)
+    call = call_of(draft.book, channel) if channel is not None else None
+    if channel is not None and call is not None and call.end_hold(channel.uniqueid, draft.at):
+        call.note(draft.at, "unhold", channel.endpoint if channel.is_phone else None)
+        draft.tell(ChangeKind.UPDATED, call)
+
+
+def local_bridge(draft: Draft, event: ev.LocalBridge) -> None:
+    """Make two Local halves one wire."""
+    one, two = known(draft, event.one), known(draft, event.two)
+    if one is not None and two is not None:
+        wire(draft.book, one, two)

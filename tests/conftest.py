@@ -1,0 +1,68 @@
+"""Guards of every test: loopback sockets only, no task left behind, no call that blocks the event loop."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+from pytest_socket import socket_allow_hosts
+
+RECORDINGS = Path(__file__).parent / "recordings"
+
+OUR_ROOMS = ["telephony", "crm_core", "screenpop", "web"]
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """No test may reach another machine (Unix sockets stay free: databases and browsers use them)."""
+    socket_allow_hosts(["127.0.0.1", "127.0.0.2", "::1", "localhost"], allow_unix_socket=True)
+    yield
+
+
+@pytest.fixture(autouse=True)
+def _no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[BlockBuster | None]:
+    """Blocking I/O called by our code on a running event loop raises; threads are free to block."""
+    if request.node.get_closest_marker("e2e") is not None:
+        yield None
+        return
+    with blockbuster_ctx(OUR_ROOMS) as guard:
+        yield guard
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_lingers() -> AsyncIterator[None]:
+    """A test must end every task it started."""
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(20):
+        left = {task for task in asyncio.all_tasks() - before if not task.done()} - {asyncio.current_task()}
+        if not left:
+            return
+        await asyncio.wait(left, timeout=0.05)
+    names = sorted(str(task.get_coro()) for task in left)
+    pytest.fail(f"tasks left running: {names}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_threads_linger() -> Iterator[None]:
+    """The suite must end with no thread of ours waiting for ever (it would hang the run)."""
+    yield
+    stuck = [t.name for t in threading.enumerate() if t.is_alive() and not t.daemon and t is not threading.main_thread()]
+    stuck = [name for name in stuck if not name.startswith(("asyncio", "ThreadPoolExecutor", "pytest"))]
+    assert not stuck, f"threads left running: {stuck}"
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    return RECORDINGS
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite must give the same result whatever the developer's environment says."""
+    for name in list(os.environ):
+        if name.startswith("CALLCARD_") and not name.startswith(("CALLCARD_TEST_", "CALLCARD_E2E")):
+            monkeypatch.delenv(name)
