@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from sqlalchemy import BigInteger, Double, Integer, Text
-from sqlalchemy.orm import mapped_column
+from sqlalchemy import BigInteger, ColumnElement, Double, Integer, Text
+from sqlalchemy.orm import InstrumentedAttribute, mapped_column
 
 ID = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself only when the type is plain INTEGER."""
@@ -16,3 +16,10 @@ Instant = Annotated[float, mapped_column(Double)]
 Key = Annotated[str, mapped_column(KEY)]
 LAST = "\U0010ffff"
 """The end of the range of a prefix: no text begins with anything greater."""
+
+
+def begins_with(
+    column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], prefix: str
+) -> ColumnElement[bool]:
+    """Ask for the texts of an indexed KEY column that begin so: a range of the index on both databases."""
+    return (column >= prefix) & (column < prefix + LAST)

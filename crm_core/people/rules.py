@@ -1,10 +1,25 @@
 """Clients as everyone else sees them, and what may be written about them. Pure."""
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
+
+from crm_core.errors import InvalidField
+from crm_core.numbers import Number, Numbering, NumberKind, searchable
+from crm_core.texts import bounded, fold, line, words
+
+LONGEST_NAME = 200
+LONGEST_NOTES = 20_000
+LONGEST_CUSTOM = 20_000
+LONGEST_LABEL = 60
+MOST_ITEMS = 50
+"""Phones, addresses, groups or tags of one contact."""
+EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 
 
 class PhoneType(StrEnum):
@@ -128,3 +143,141 @@ class Lookup(Struct, frozen=True):
     calls: tuple[PastCall, ...] = ()
     """The contact's last five calls, newest first (of the number, while there is no contact)."""
     calls_today: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPhone:
+    """A number ready to be stored: `key` matches calls, `reversed_digits` serves the search by last digits."""
+
+    number: str
+    e164: str | None
+    key: str | None
+    reversed_digits: str
+    type: PhoneType
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A contact ready to be stored: checked, cleaned, with the words it is found by."""
+
+    name: str
+    company: str | None
+    phones: tuple[PreparedPhone, ...]
+    emails: tuple[str, ...]
+    groups: tuple[str, ...]
+    tags: tuple[str, ...]
+    owner: str | None
+    notes: str
+    custom: str
+    words: frozenset[str]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What calls are matched by."""
+        return tuple(phone.key for phone in self.phones if phone.key)
+
+
+def prepare(draft: ContactDraft, numbering: Numbering) -> Prepared:
+    """Check and clean a new contact; raises InvalidField naming the field."""
+    phones = prepare_phones(draft.phones, numbering)
+    name = prepare_name(draft.name, phones[0].number if phones else None)
+    company = prepare_company(draft.company)
+    emails = prepare_emails(draft.emails)
+    return Prepared(
+        name=name,
+        company=company,
+        phones=phones,
+        emails=emails,
+        groups=prepare_labels("groups", draft.groups),
+        tags=prepare_labels("tags", draft.tags),
+        owner=draft.owner or None,
+        notes=prepare_notes(draft.notes),
+        custom=prepare_custom(draft.custom),
+        words=contact_words(name, company, emails),
+    )
+
+
+def prepare_phones(drafts: Sequence[PhoneDraft], numbering: Numbering) -> tuple[PreparedPhone, ...]:
+    """Read the numbers of a contact; raises InvalidField for impossible ones. The same number twice is kept once."""
+    _bound_items("phones", drafts)
+    found: dict[str, PreparedPhone] = {}
+    for position, draft in enumerate(drafts):
+        written = line(draft.number)
+        number = numbering.read(written)
+        _refuse_unusable(f"phones[{position}].number", number)
+        digits = searchable(number.e164 or written)
+        phone = PreparedPhone(written, number.e164, number.key, digits[::-1], draft.type)
+        found.setdefault(number.e164 or digits, phone)
+    return tuple(found.values())
+
+
+def prepare_name(name: str, number: str | None) -> str:
+    """Return the contact's name, its number when it has none; raises InvalidField when it has neither."""
+    cleaned = line(bounded("name", name, LONGEST_NAME)) or number
+    if not cleaned:
+        raise InvalidField("name", "a contact needs a name or a phone number")
+    return cleaned
+
+
+def prepare_emails(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return e-mail addresses without doubles; raises InvalidField for what is none."""
+    _bound_items("emails", addresses)
+    found: dict[str, str] = {}
+    for position, address in enumerate(addresses):
+        cleaned = line(address)
+        if not EMAIL.fullmatch(cleaned):
+            raise InvalidField(f"emails[{position}]", f"{cleaned!r} is not an e-mail address")
+        found.setdefault(cleaned.casefold(), cleaned)
+    return tuple(found.values())
+
+
+def prepare_labels(name: str, labels: Iterable[str]) -> tuple[str, ...]:
+    """Return group or tag names without doubles and blanks; raises InvalidField when one is too long."""
+    found: dict[str, str] = {}
+    for label in labels:
+        cleaned = line(bounded(name, label, LONGEST_LABEL))
+        if fold(cleaned):
+            found.setdefault(fold(cleaned), cleaned)
+    _bound_items(name, tuple(found))
+    return tuple(found.values())
+
+
+def prepare_company(company: str | None) -> str | None:
+    """Return the company's name, None when it is blank; raises InvalidField when it is too long."""
+    return line(bounded("company", company or "", LONGEST_NAME)) or None
+
+
+def prepare_notes(notes: str) -> str:
+    """Return the notes as stored; raises InvalidField when they are too long."""
+    return bounded("notes", notes, LONGEST_NOTES)
+
+
+def prepare_custom(custom: dict[str, Any]) -> str:
+    """Return custom fields as JSON text; raises InvalidField when they are too much."""
+    return bounded("custom", msgspec.json.encode(custom).decode(), LONGEST_CUSTOM)
+
+
+def contact_words(name: str, company: str | None, emails: Iterable[str]) -> frozenset[str]:
+    """Return the words a contact is found by."""
+    return words(name, company, *emails)
+
+
+def number_meaning(candidates: Sequence[int], chosen: int | None) -> int | None:
+    """Return the contact a number means: the one chosen by hand, or the only one that has it."""
+    if chosen in candidates:
+        return chosen
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _refuse_unusable(name: str, number: Number) -> None:
+    own_line = number.kind is NumberKind.INTERNAL and number.e164 is not None
+    if number.kind is NumberKind.EXTERNAL or own_line:
+        return
+    if number.kind is NumberKind.INTERNAL:
+        raise InvalidField(name, f"{number.raw!r} is an extension of ours, not a client's number")
+    raise InvalidField(name, f"{number.raw!r} is not a possible phone number")
+
+
+def _bound_items(name: str, items: Sequence[object]) -> None:
+    if len(items) > MOST_ITEMS:
+        raise InvalidField(name, f"has more than {MOST_ITEMS} entries")

@@ -2,17 +2,38 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
+import msgspec
+from msgspec import UNSET
+from sqlalchemy import Select, delete, func, select, tuple_, union, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from crm_core.columns import begins_with
 from crm_core.db import Database
+from crm_core.errors import Conflict, NotFound
 from crm_core.numbers import Numbering
-from crm_core.pages import Page
-from crm_core.people.rules import Contact, ContactDraft, ContactPatch, Lookup, PhoneDraft
+from crm_core.pages import Page, Position, decode_position, encode_cursor
+from crm_core.people.linking import owners, release, relink
+from crm_core.people.lookup import CARD
+from crm_core.people.reading import load_contacts
+from crm_core.people.rules import Contact, ContactDraft, ContactPatch, Lookup, PhoneDraft, prepare
+from crm_core.people.tables import ContactRow, ContactWord, NumberChoice, PhoneRow
+from crm_core.people.writing import insert_contacts, write_patch
+from crm_core.texts import clean, words
+from crm_core.upsert import upsert
+
+LARGEST_ID = 2**63 - 1
+_LOOKUP = msgspec.json.Decoder(Lookup)
 
 
 class People:
     """Queries and commands about contacts."""
 
-    def __init__(self, db: Database, numbering: Numbering, *, clock: Callable[[], float] = time.time) -> None: ...
+    def __init__(self, db: Database, numbering: Numbering, *, clock: Callable[[], float] = time.time) -> None:
+        self._db = db
+        self._numbering = numbering
+        self._clock = clock
 
     async def lookup(self, key: str, *, exclude_call: str | None = None) -> Lookup:
         """Read what a card shows about a number in one statement. The hot path.
@@ -20,50 +41,172 @@ class People:
         `key` is `Number.key` (E.164, or bare digits where there is none); never look up a number whose key is None.
         `exclude_call` keeps the ringing call itself out of its own history.
         """
-        raise NotImplementedError
+        return _LOOKUP.decode(await self._db.fetch_json(CARD, key, exclude_call or "", self._midnight(), None))
 
-    async def card(self, contact_id: int, *, exclude_call: str | None = None) -> Lookup:
-        """Read the same as `lookup` for a contact chosen on one call; raises NotFound."""
-        raise NotImplementedError
+    async def card(self, contact_id: int, *, key: str | None = None, exclude_call: str | None = None) -> Lookup:
+        """Read the same as `lookup` for a contact that is meant whatever the number says; raises NotFound."""
+        _check_id(contact_id)
+        today = self._midnight()
+        text = await self._db.fetch_json(CARD, key or "", exclude_call or "", today, contact_id)
+        found = _LOOKUP.decode(text)
+        if found.contact is None:
+            raise NotFound("contact", contact_id)
+        return found
 
     async def choose(self, key: str, contact_id: int, by: str) -> None:
-        """Remember which of several contacts a number means; raises NotFound."""
-        raise NotImplementedError
+        """Remember which of several contacts a number means; raises NotFound when the contact has not this number."""
+        _check_id(contact_id)
+        async with self._db.write() as connection:
+            if contact_id not in (await owners(connection, [key]))[key]:
+                raise NotFound("contact", contact_id)
+            await remember_choice(self._db, connection, key, contact_id, by, self._clock())
 
     async def forget_choice(self, key: str) -> None:
         """Undo `choose`; silently nothing when there was none."""
-        raise NotImplementedError
+        async with self._db.write() as connection:
+            await connection.execute(delete(NumberChoice).where(NumberChoice.number_key == key))
 
     async def create_contact(self, draft: ContactDraft, by: str) -> Contact:
         """Create a contact and link earlier calls of its numbers; raises InvalidField."""
-        raise NotImplementedError
+        prepared = prepare(draft, self._numbering)
+        async with self._db.write() as connection:
+            ids = await insert_contacts(self._db, connection, [prepared], by, self._clock())
+            await relink(connection, prepared.keys)
+            return (await load_contacts(connection, ids))[0]
 
     async def add_many(self, drafts: Sequence[ContactDraft], by: str) -> tuple[int, ...]:
         """Create many contacts in few statements (import, demo) and link earlier calls; all or none, InvalidField."""
-        raise NotImplementedError
+        prepared = [prepare(draft, self._numbering) for draft in drafts]
+        async with self._db.write() as connection:
+            ids = await insert_contacts(self._db, connection, prepared, by, self._clock())
+            await relink(connection, (key for contact in prepared for key in contact.keys))
+        return tuple(ids)
 
     async def get_contact(self, contact_id: int) -> Contact:
         """Read a contact; raises NotFound."""
-        raise NotImplementedError
+        _check_id(contact_id)
+        async with self._db.read() as connection:
+            return await _one(connection, contact_id)
 
     async def update_contact(
         self, contact_id: int, patch: ContactPatch, by: str, *, expected_version: int | None = None
     ) -> Contact:
         """Change a contact and re-link calls; raises NotFound, Conflict (version differs) or InvalidField."""
-        raise NotImplementedError
+        _check_id(contact_id)
+        async with self._db.write() as connection:
+            before = await self._locked(connection, contact_id, expected_version)
+            await self._apply(connection, before, patch, by)
+            return await _one(connection, contact_id)
 
     async def add_phone(self, contact_id: int, phone: PhoneDraft, by: str) -> Contact:
         """Attach one more number (nothing when the contact has it already); raises NotFound or InvalidField."""
-        raise NotImplementedError
+        _check_id(contact_id)
+        async with self._db.write() as connection:
+            before = await self._locked(connection, contact_id, None)
+            phones = (*(PhoneDraft(known.number, known.type) for known in before.phones), phone)
+            await self._apply(connection, before, ContactPatch(phones=phones), by)
+            return await _one(connection, contact_id)
 
     async def delete_contact(self, contact_id: int, by: str) -> None:
         """Delete a contact; its calls stay, without it. Raises NotFound."""
-        raise NotImplementedError
+        _check_id(contact_id)
+        async with self._db.write() as connection:
+            await self._locked(connection, contact_id, None)
+            now = self._clock()
+            gone = {"deleted_at": now, "updated_at": now, "updated_by": by, "version": ContactRow.version + 1}
+            await connection.execute(update(ContactRow).where(ContactRow.id == contact_id).values(**gone))
+            await release(connection, contact_id)
+            await relink(connection, await _keys(connection, contact_id))
 
     async def list_contacts(self, q: str | None = None, *, limit: int = 50, cursor: str | None = None) -> Page[Contact]:
         """List contacts by name; `q`: words of name, company, e-mail, or a number in any spelling (last 4+ digits)."""
-        raise NotImplementedError
+        query = select(ContactRow.id, ContactRow.name_key).where(ContactRow.deleted_at.is_(None))
+        if q is not None and q.strip():
+            query = query.where(ContactRow.id.in_(self.matching(q)))
+        if cursor is not None:
+            after = decode_position(cursor, str, int)
+            last = (clean(str(after.sort)), int(after.id))
+            query = query.where(tuple_(ContactRow.name_key, ContactRow.id) > last)
+        query = query.order_by(ContactRow.name_key, ContactRow.id).limit(limit + 1)
+        async with self._db.read() as connection:
+            found = (await connection.execute(query)).all()
+            contacts = await load_contacts(connection, [row.id for row in found[:limit]])
+        more = encode_cursor(Position(found[limit - 1].name_key, found[limit - 1].id)) if len(found) > limit else None
+        return Page(tuple(contacts), more)
+
+    def matching(self, q: str) -> Select[int]:
+        """Return the question for the contacts a search text means; every way to find one is an index."""
+        questions: list[Select[int]] = []
+        digits = self._numbering.search_digits(q)
+        if digits is not None:
+            by_number = begins_with(PhoneRow.reversed_digits, digits[::-1])
+            questions.append(select(PhoneRow.contact_id).where(by_number))
+        wanted = sorted(words(clean(q)), key=len, reverse=True)
+        if wanted:
+            by_words = [select(ContactWord.contact_id).where(begins_with(ContactWord.word, word)) for word in wanted]
+            first, *others = by_words
+            for other in others:
+                first = first.where(ContactWord.contact_id.in_(other))
+            questions.append(first)
+        if not questions:
+            return select(ContactRow.id).where(ContactRow.id < 0)
+        return select(union(*questions).subquery().c.contact_id)
 
     async def count(self) -> int:
         """Return how many contacts there are."""
-        raise NotImplementedError
+        async with self._db.read() as connection:
+            query = select(func.count()).select_from(ContactRow).where(ContactRow.deleted_at.is_(None))
+            return (await connection.execute(query)).scalar_one()
+
+    async def _locked(self, connection: AsyncConnection, contact_id: int, expected_version: int | None) -> Contact:
+        """Read a contact that nobody else may change until we are done; raises NotFound or Conflict."""
+        lock = select(ContactRow.id).where(ContactRow.id == contact_id).with_for_update()
+        await connection.execute(lock)
+        contact = await _one(connection, contact_id)
+        if expected_version is not None and expected_version != contact.version:
+            raise Conflict(f"contact {contact_id} was changed by someone else")
+        return contact
+
+    async def _apply(self, connection: AsyncConnection, before: Contact, patch: ContactPatch, by: str) -> None:
+        earlier = await _keys(connection, before.id) if patch.phones is not UNSET else []
+        changes, phones = await write_patch(self._db, connection, before, patch, self._numbering)
+        changes |= {"updated_at": self._clock(), "updated_by": by, "version": before.version + 1}
+        await connection.execute(update(ContactRow).where(ContactRow.id == before.id).values(**changes))
+        if patch.phones is not UNSET:
+            await relink(connection, {*earlier, *(phone.key for phone in phones if phone.key)})
+
+    def _midnight(self) -> float:
+        """Return when today began, in the machine's time zone."""
+        now = datetime.fromtimestamp(self._clock(), UTC).astimezone()
+        return now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
+async def remember_choice(
+    db: Database, connection: AsyncConnection, key: str, contact_id: int, by: str, at: float
+) -> None:
+    """Write which contact a number means."""
+    statement = upsert(db, NumberChoice)
+    new = statement.excluded
+    statement = statement.on_conflict_do_update(
+        index_elements=[NumberChoice.number_key],
+        set_={"contact_id": new.contact_id, "chosen_by": new.chosen_by, "chosen_at": new.chosen_at},
+    )
+    row = {"number_key": key, "contact_id": contact_id, "chosen_by": by, "chosen_at": at}
+    await connection.execute(statement, row)
+
+
+async def _one(connection: AsyncConnection, contact_id: int) -> Contact:
+    found = await load_contacts(connection, [contact_id])
+    if not found:
+        raise NotFound("contact", contact_id)
+    return found[0]
+
+
+async def _keys(connection: AsyncConnection, contact_id: int) -> list[str]:
+    query = select(PhoneRow.number_key).where(PhoneRow.contact_id == contact_id)
+    return [key for key in (await connection.execute(query)).scalars() if key is not None]
+
+
+def _check_id(contact_id: int) -> None:
+    if not 0 < contact_id <= LARGEST_ID:
+        raise NotFound("contact", contact_id)
