@@ -6,7 +6,7 @@ a snapshot that holds it already, changes nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from crm_core.staff.rules import User
@@ -60,6 +60,8 @@ class Identity:
 class _LiveCall:
     record: CallRecord
     phase_since: float
+    left: set[str] = field(default_factory=set)
+    """Phones that left the conversation, which goes on."""
     identity: Identity | None = None
 
 
@@ -121,7 +123,7 @@ class Board:
             case CallChange():
                 if change.kind is ChangeKind.ABSORBED and change.absorbed is not None:
                     self._drop_call(change.absorbed)
-                self._apply_call(change.call, change.at)
+                self._apply_call(change.call, change.at, change)
             case QueueChange():
                 self._apply_queue(change)
             case PhoneChange():
@@ -198,19 +200,24 @@ class Board:
 
     # Taking facts in.
 
-    def _apply_call(self, call: CallRecord, at: float) -> None:
+    def _apply_call(self, call: CallRecord, at: float, change: CallChange | None = None) -> None:
         if call.ended_at is not None:
             self._drop_call(call.id)
             return
         live = self._live.get(call.id)
         if live is None:
-            self._live[call.id] = _LiveCall(call, at)
+            live = self._live[call.id] = _LiveCall(call, at)
         else:
             if live.record.phase is not call.phase:
                 live.phase_since = at
             live.record = call
+        if change is not None and change.extension is not None:
+            if change.kind is ChangeKind.LEFT:
+                live.left.add(change.extension)
+            elif change.kind in {ChangeKind.RINGING, ChangeKind.ANSWERED}:
+                live.left.discard(change.extension)
         self._stale_calls.add(call.id)
-        self._occupy(call.id, uses(call))
+        self._occupy(call.id, {phone: use for phone, use in uses(call).items() if phone not in live.left})
 
     def _drop_call(self, call_id: str) -> None:
         if self._live.pop(call_id, None) is not None:

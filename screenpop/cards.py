@@ -51,10 +51,10 @@ class Knowledge:
     """The client base could not be asked."""
 
 
-def build(call: CallRecord, known: Knowledge, view: View, seats: Seats, at: float) -> Card:
-    """Put the card of a call together as `view` should see it at `at`."""
+def build(call: CallRecord, known: Knowledge, view: View, seats: Seats) -> Card:
+    """Put the card of a call together as `view` should see it."""
     if call.direction is Direction.INTERNAL:
-        return _colleagues_card(call, known, view, seats, at)
+        return _colleagues_card(call, known, view, seats)
     lookup = known.lookup
     contact = lookup.contact
     history = tuple(_past(past) for past in lookup.calls)
@@ -65,7 +65,7 @@ def build(call: CallRecord, known: Knowledge, view: View, seats: Seats, at: floa
         candidates=_candidates(lookup),
         queue=call.queue,
         did=call.did,
-        wait_seconds=waited(call, at),
+        wait_seconds=call.wait_seconds,
         history=history,
         fields=tuple(_fields(call, known)),
         direction=call.direction.value,
@@ -95,19 +95,7 @@ def card_number(number: Number) -> CardNumber:
     return CardNumber(raw, number.e164, number.kind.value)
 
 
-def waited(call: CallRecord, at: float) -> float:
-    """Return for how many seconds the caller has waited since anyone could help, until `at` when still waiting."""
-    if call.direction is not Direction.INBOUND:
-        return 0.0
-    if call.answered_at is not None or call.ended_at is not None:
-        return round(call.wait_seconds, 3)
-    queued = [entry.at for entry in call.timeline if entry.what == "queue_join"]
-    rang = [phone.rang_at for phone in call.participants if phone.rang_at is not None]
-    begins = min(queued or rang, default=at)
-    return round(max(call.wait_seconds, at - begins, 0.0), 3)
-
-
-def _colleagues_card(call: CallRecord, known: Knowledge, view: View, seats: Seats, at: float) -> Card:
+def _colleagues_card(call: CallRecord, known: Knowledge, view: View, seats: Seats) -> Card:
     extension = (call.called if view.dialled else call.extension or call.number) or ""
     if not view.dialled and call.number and extension == view.extension:
         extension = call.number
@@ -117,7 +105,7 @@ def _colleagues_card(call: CallRecord, known: Knowledge, view: View, seats: Seat
         caller_name=name or (None if view.dialled else call.caller_name),
         queue=call.queue,
         did=call.did,
-        wait_seconds=waited(call, at),
+        wait_seconds=call.wait_seconds,
         direction=call.direction.value,
         started_at=timestamp(call.started_at),
         rang_at=optional_timestamp(_rang_at(call, view.extension)),

@@ -212,7 +212,7 @@ class Service:
         extension = next((phone for phone, name in live.users.items() if name == user), live.call.extension or "")
         view = View(user, extension, dialled=dialling_phone(live.call) == extension)
         status = _status(uses(live.call).get(extension))
-        self._publish(self._pops.reopen(view, live.call, self._make(live, at), status, at))
+        self._publish(self._pops.reopen(view, live.call, self._make(live), status, at))
         return True
 
     async def refresh_card(self, call_id: str) -> None:
@@ -226,7 +226,7 @@ class Service:
             live.disposition = row.disposition
             live.chosen_contact = row.contact.id if row.contact else None
         await self._look_up(live)
-        self._publish(self._pops.refresh(call_id, self._make(live, self._clock())))
+        self._publish(self._pops.refresh(call_id, self._make(live)))
         self._board_changed.set()
 
     # The path of a pop.
@@ -256,7 +256,7 @@ class Service:
         user = self._seats.user(change.extension)
         self.writer.put(live.row())
         await asyncio.sleep(0)  # the write is on its way before anyone is told
-        actions = self._pops.decide(change, user, self._make(live, change.at))
+        actions = self._pops.decide(change, user, self._make(live))
         self._publish(actions)
         if any(isinstance(action, Show) for action in actions):
             self._on_pop(max(0.0, self._clock() - change.at))
@@ -336,9 +336,9 @@ class Service:
         if gone is not None:
             live.users = gone.users | live.users
 
-    def _make(self, live: LiveCall, at: float) -> MakeCard:
+    def _make(self, live: LiveCall) -> MakeCard:
         def make(view: View) -> Card:
-            return build(live.call, live.knowledge(), view, self._seats, at)
+            return build(live.call, live.knowledge(), view, self._seats)
 
         return make
 
@@ -385,7 +385,7 @@ class Service:
                 continue
             view = View(user, extension, dialled=dialling_phone(call) == extension)
             status = _status((use, 0.0))
-            self._publish(self._pops.adopt(call, view, self._make(live, self._clock()), status))
+            self._publish(self._pops.adopt(call, view, self._make(live), status))
 
     async def _recall(self, call_id: str) -> LiveCall | None:
         live = self._live.get(call_id)
@@ -430,7 +430,7 @@ class Service:
             if live.incomplete:
                 break
             self.writer.put(live.row())
-            self._publish(self._pops.refresh(live.call.id, self._make(live, self._clock())))
+            self._publish(self._pops.refresh(live.call.id, self._make(live)))
         while self._unseated:
             extension, at = next(iter(self._unseated.items()))
             await self._stores.staff.note_phone(extension, at)

@@ -75,7 +75,7 @@ class Writer:
         self._traces.pop(call_id, None)
 
     async def written(self, call_id: str, seconds: float) -> None:
-        """Wait until what was put of a call is written; no longer than `seconds`, not at all while writes hang or fail."""
+        """Wait until what was put of a call is written; at most `seconds`, not at all while writes hang or fail."""
         task = self._tasks.get(call_id)
         if task is not None and not self.failing and not self._slow:
             _, hanging = await asyncio.wait({task}, timeout=seconds)
