@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import wave
 from pathlib import Path
 
 from tests.e2e.servers import Server, free_port, free_udp_port
@@ -61,6 +62,15 @@ def phone_password(extension: str) -> str:
     return f"phone-{extension}"
 
 
+def _record_silence(path: Path) -> None:
+    """Record a greeting of 0.1 s, so that no test listens to the long one."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(1600))
+
+
 class Asterisk:
     """One Asterisk instance in the installation that `install.sh` made."""
 
@@ -103,7 +113,12 @@ class Asterisk:
         )
         phones = [LOCAL_PHONE.format(extension=name, password=phone_password(name)) for name in EXTENSIONS]
         (local / "pjsip.conf").write_text(sip + "".join(phones))
-        (local / "voicemail.conf").write_text("".join(f"{box} => 4711,Box {box}\n" for box in range(2000, 2004)))
+        boxes = range(2000, 2004)
+        (local / "voicemail.conf").write_text("".join(f"{box} => 4711,Box {box}\n" for box in boxes))
+        for box in boxes:
+            greeting = self._folder / "spool" / "voicemail" / "default" / str(box)
+            greeting.mkdir(parents=True)
+            _record_silence(greeting / "unavail.wav")
 
     def start(self) -> None:
         """Start it and return when it has booted completely."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import struct
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
@@ -10,6 +11,9 @@ from typing_extensions import override
 
 from tests.e2e import sip
 
+PACKETS_PER_SECOND = 50
+PCMA = 8
+"""RTP payload type of A-law."""
 ANSWER_SECONDS = 10.0
 """How long a phone waits for the other side's answer to a request."""
 
@@ -33,12 +37,29 @@ class Dialog:
         self.target = target
         self.ended = asyncio.Event()
         self.held = False
+        self.session = ""
+        """What the other side said of its media."""
         self._sequence = 100
 
     async def wait_ended(self, seconds: float = ANSWER_SECONDS) -> None:
         """Return when the other side has hung up, or never began to talk."""
         async with asyncio.timeout(seconds):
             await self.ended.wait()
+
+    async def speak(self, seconds: float) -> None:
+        """Send voice (a tone of silence, 20 ms a packet) for a while: voicemail keeps no message without."""
+        host, port = sip.media_address(self.session)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, local_addr=(self.phone.host, 0), remote_addr=(host, port)
+        )
+        try:
+            for number in range(round(seconds * PACKETS_PER_SECOND)):
+                header = struct.pack("!BBHII", 0x80, PCMA, number, number * 160, 4711)
+                transport.sendto(header + b"\xd5" * 160)
+                await asyncio.sleep(1 / PACKETS_PER_SECOND)  # a phone's pace is what is played here
+        finally:
+            transport.close()
 
     async def hang_up(self) -> None:
         """Put the phone down."""
@@ -93,6 +114,7 @@ class IncomingCall(Dialog):
         local = f"{invite.header('To')};tag={tag}"
         contact = sip.uri_of(invite.header("Contact"))
         super().__init__(phone, invite.header("Call-ID"), local, invite.header("From"), contact)
+        self.session = invite.body
         self._invite = invite
         self._tag = tag
         self.caller_number = sip.user_of(invite.header("From"))
@@ -176,6 +198,7 @@ class OutgoingCall(Dialog):
                 continue
             self.remote = answer.header("To")
             self._acknowledge(answer)
+            self.session = answer.body
             if not self.status.done():
                 self.status.set_result(answer.status)
             if answer.status >= 300:
@@ -235,6 +258,11 @@ class Phone(asyncio.DatagramProtocol):
                 waiting.put_nowait(message)
             return
         self._receive(message)
+
+    @property
+    def host(self) -> str:
+        """The phone's own address."""
+        return str(self._address[0])
 
     @property
     def contact(self) -> str:

@@ -115,5 +115,12 @@ def session(host: str, port: int, direction: str = "sendrecv") -> str:
     return "\r\n".join(lines)
 
 
+def media_address(description: str) -> tuple[str, int]:
+    """Return where the writer of a session description wants to hear."""
+    lines = description.split("\r\n")
+    host = next(line.split(" ")[2] for line in lines if line.startswith("c="))
+    return host, int(next(line.split(" ")[1] for line in lines if line.startswith("m=audio")))
+
+
 def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -41,7 +41,7 @@ async def test_queue_call_is_seen_by_the_ami_user(asterisk: Asterisk, plug: Plug
 async def test_of_the_dialplan_only_voicemail_and_queue_steps_arrive(asterisk: Asterisk) -> None:
     async with Manager.connect(asterisk.ami_port, "callcard", asterisk.secret) as ami:
         async with customer(asterisk.sip_port, DIRECT, "+33601020304", talk_seconds=1) as claire:
-            await ami.wait_for("Newexten", Application="VoiceMail", AppData="2001@default,u")
+            await ami.wait_for("Newexten", Application="VoiceMail", AppData="2001@default,us")
             await claire.wait_done()
         await ami.wait_for("VarSet", Variable="VMSTATUS")
     assert {event["Application"] for event in ami.events if event["Event"] == "Newexten"} <= {"VoiceMail", "Queue"}
