@@ -84,12 +84,12 @@ class Draft:
         return Step(tuple(self.changes), tuple(self.surprises))
 
 
-def find_channel(book: CallBook, party: Party, at: float) -> Channel | None:
+def find_channel(book: CallBook, party: Party, at: float, *, make: bool = True) -> Channel | None:
     """Give the channel an event speaks of, made on first sight; None for one that is already hung up."""
     graph = book.graph
     channel = graph.channels.get(party.uniqueid)
     if channel is None or not channel.name:
-        if party.uniqueid in graph.gone:
+        if party.uniqueid in graph.gone or (channel is None and not make):
             return None
         channel = _make_channel(book, party, at, channel)
     update(channel, party, graph.generation)

@@ -98,7 +98,12 @@ def forget(graph: Graph, channel: Channel) -> None:
         del graph.names[channel.name]
     if channel.twin is not None and (twin := graph.channels.get(channel.twin)) is not None:
         twin.twin = None
-    graph.gone[channel.uniqueid] = None
+    remember_gone(graph, channel.uniqueid)
+
+
+def remember_gone(graph: Graph, uniqueid: str) -> None:
+    """Remember that a channel is finished, so that a late event does not bring it back."""
+    graph.gone[uniqueid] = None
     while len(graph.gone) > REMEMBERED_HANGUPS:
         graph.gone.popitem(last=False)
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from telephony import events as ev
 from telephony.book import CallBook, Draft, call_of, new_call, show
-from telephony.channels import Channel, forget
+from telephony.channels import Channel, forget, remember_gone
 from telephony.conversations import Conversation, leg_result
 from telephony.dialing import rings, stop_ringing
 from telephony.parties import known, take_number
@@ -54,7 +54,7 @@ def begin(draft: Draft, channel: Channel) -> None:
 
 def newcallerid(draft: Draft, event: ev.NewCallerid) -> None:
     """Let the dialplan rewrite an outside caller's number until the first phone is called, not later."""
-    channel = known(draft, event.party)
+    channel = known(draft, event.party, make=False)
     if channel is None:
         return
     call = call_of(draft.book, channel)
@@ -73,7 +73,7 @@ def newcallerid(draft: Draft, event: ev.NewCallerid) -> None:
 
 def hangup_request(draft: Draft, event: ev.HangupRequest) -> None:
     """Take note who wants to end the call: a cause code does not tell."""
-    channel = known(draft, event.party)
+    channel = known(draft, event.party, make=False)
     if channel is None:
         return
     channel.wants_hangup = True
@@ -88,10 +88,13 @@ def hangup_request(draft: Draft, event: ev.HangupRequest) -> None:
 
 
 def hangup(draft: Draft, event: ev.Hangup) -> None:
-    """Take a finished channel out."""
-    channel = known(draft, event.party)
+    """Take a finished channel out; one that was never seen is remembered as gone."""
+    channel = known(draft, event.party, make=False)
     if channel is not None:
         hang_up(draft, channel, event.cause)
+    else:
+        left_queues(draft, draft.book.queues.leave(event.party.uniqueid))
+        remember_gone(draft.book.graph, event.party.uniqueid)
 
 
 def hang_up(draft: Draft, channel: Channel, cause: int | None) -> None:

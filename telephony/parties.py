@@ -7,11 +7,23 @@ from telephony.conversations import Conversation
 from telephony.records import Direction
 
 
-def known(draft: Draft, party: ev.Party) -> Channel | None:
-    """Find the channel an event speaks of; None when it is already gone."""
-    channel = find_channel(draft.book, party, draft.at)
+def known(draft: Draft, party: ev.Party, *, make: bool = True) -> Channel | None:
+    """Find the channel an event speaks of; None when it is already gone.
+
+    Events that only tell of an end, or may come after a Hangup, do not `make` a channel that was never seen.
+    """
+    channel = find_channel(draft.book, party, draft.at, make=make)
     draft.trigger = party.channel
+    if channel is not None and channel.hidden:
+        _hide_caller(draft, channel)
     return channel
+
+
+def _hide_caller(draft: Draft, channel: Channel) -> None:
+    """Forget the number: that the caller withholds it shows only with the dial, after the call began."""
+    call = call_of(draft.book, channel)
+    if call is not None and call.caller == channel.uniqueid and not call.withheld:
+        take_number(call, channel)
 
 
 def take_number(call: Conversation, channel: Channel) -> None:

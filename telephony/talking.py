@@ -108,7 +108,7 @@ def _own_leg_talks(call: Conversation, party: Channel, at: float) -> None:
 
 def bridge_leave(draft: Draft, event: ev.BridgeLeave) -> None:
     """Take a channel out of its bridge; the talk may be over."""
-    channel = known(draft, event.party)
+    channel = known(draft, event.party, make=False)
     if channel is None or channel.bridge != event.bridge:
         return
     leave(draft.book.graph, channel)
@@ -147,7 +147,7 @@ def hold(draft: Draft, event: ev.Hold) -> None:
 
 def unhold(draft: Draft, event: ev.Unhold) -> None:
     """End a hold; a spurious Unhold ends none."""
-    channel = known(draft, event.party)
+    channel = known(draft, event.party, make=False)
     call = call_of(draft.book, channel) if channel is not None else None
     if channel is not None and call is not None and call.end_hold(channel.uniqueid, draft.at):
         call.note(draft.at, "unhold", channel.endpoint if channel.is_phone else None)

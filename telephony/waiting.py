@@ -38,7 +38,7 @@ def left_queues(draft: Draft, queues: list[Queue]) -> None:
 
 def queue_leave(draft: Draft, event: ev.QueueCallerLeave) -> None:
     """End the wait in a queue."""
-    channel = known(draft, event.party)
+    channel = known(draft, event.party, make=False)
     left_queues(draft, draft.book.queues.leave(event.party.uniqueid, event.queue))
     call = call_of(draft.book, channel) if channel is not None else None
     if call is not None and call.in_queue:
@@ -49,7 +49,7 @@ def queue_leave(draft: Draft, event: ev.QueueCallerLeave) -> None:
 
 def queue_abandon(draft: Draft, event: ev.QueueCallerAbandon) -> None:
     """Believe that the caller gave up only if it asked for the hang-up: the queue's own limit sends the same event."""
-    channel = known(draft, event.party)
+    channel = known(draft, event.party, make=False)
     call = call_of(draft.book, channel) if channel is not None else None
     if channel is not None and call is not None:
         call.abandoned = channel.wants_hangup
@@ -101,7 +101,7 @@ def conference_join(draft: Draft, event: ev.ConfbridgeJoin) -> None:
 
 def conference_leave(draft: Draft, event: ev.ConfbridgeLeave) -> None:
     """Take a party out of a conference."""
-    channel = known(draft, event.party)
+    channel = known(draft, event.party, make=False)
     call = call_of(draft.book, channel) if channel is not None else None
     if call is not None and call.conference:
         call.conference = False

@@ -16,10 +16,9 @@ OUR_ROOMS = ["telephony", "crm_core", "screenpop", "web"]
 
 
 @pytest.fixture(autouse=True)
-def _loopback_only() -> Iterator[None]:
-    """No test may reach another machine (Unix sockets stay free: databases and browsers use them)."""
+def _loopback_only() -> None:
+    """Keep tests on this machine (Unix sockets stay free: databases and browsers use them)."""
     socket_allow_hosts(["127.0.0.1", "127.0.0.2", "::1", "localhost"], allow_unix_socket=True)
-    yield
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +33,7 @@ def _no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[BlockBuster |
 
 @pytest.fixture(autouse=True)
 async def _nothing_lingers() -> AsyncIterator[None]:
-    """A test must end every task it started."""
+    """Fail a test that leaves a task running."""
     before = asyncio.all_tasks()
     yield
     for _ in range(20):
@@ -48,10 +47,10 @@ async def _nothing_lingers() -> AsyncIterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_threads_linger() -> Iterator[None]:
-    """The suite must end with no thread of ours waiting for ever (it would hang the run)."""
+    """Fail a suite that ends with a thread of ours waiting for ever."""
     yield
-    stuck = [t.name for t in threading.enumerate() if t.is_alive() and not t.daemon and t is not threading.main_thread()]
-    stuck = [name for name in stuck if not name.startswith(("asyncio", "ThreadPoolExecutor", "pytest"))]
+    threads = (t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread())
+    stuck = [t.name for t in threads if not t.name.startswith(("asyncio", "ThreadPoolExecutor", "pytest"))]
     assert not stuck, f"threads left running: {stuck}"
 
 
@@ -62,7 +61,7 @@ def recordings() -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The suite must give the same result whatever the developer's environment says."""
+    """Give the same result whatever the developer's environment says."""
     for name in list(os.environ):
         if name.startswith("CALLCARD_") and not name.startswith(("CALLCARD_TEST_", "CALLCARD_E2E")):
             monkeypatch.delenv(name)
