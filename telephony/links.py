@@ -90,6 +90,10 @@ class Link(Protocol):
     def skipped(self) -> int:
         """Events dropped by name before they were parsed."""
 
+    @property
+    def malformed(self) -> int:
+        """Messages dropped because they were no AMI, or oversize."""
+
     async def action(
         self,
         name: str,
