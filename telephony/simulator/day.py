@@ -241,7 +241,7 @@ class Day:
         agent = self._idle_agent()
         if agent and self.callers.known:
             plan = CallPlan(patience=20.0, talk=self._between(self.pace.talk))
-            self.pbx.dial(agent, self._dice.choice(self.callers.known).removeprefix("+"), plan)
+            self.pbx.dial(agent, self._dice.choice(self.callers.known), plan)
 
     def _colleague_calls(self) -> None:
         agent, other = self._idle_agent(), self._idle_agent()

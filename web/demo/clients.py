@@ -89,8 +89,8 @@ def _client(dice: random.Random, land: Land, numbers: _Numbers, partner: Contact
 
 def _agreeing(given: str, family: str) -> str:
     """Give a Russian family name the form that goes with the given name."""
-    feminine = given.endswith(("а", "я", "ь")) and family.endswith(("ов", "ев", "ин"))
-    return f"{family}а" if feminine else family
+    feminine = given.endswith(("\u0430", "\u044f", "\u044c")) and family.endswith(("ов", "ев", "ин"))
+    return f"{family}\u0430" if feminine else family
 
 
 def _address(given: str, family: str, number: str) -> str:

@@ -46,7 +46,7 @@ class _Common(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class PastCall:
-    """One call of the history; `client` is the caller's place in the list of clients, None where it is not one of them."""
+    """One call of the history; `client` is the caller's place among the clients, None: nobody's for certain."""
 
     record: CallRecord
     client: int | None
@@ -103,13 +103,13 @@ class _Teller:
                 number, candidates = self.dice.choice(self.cast.strangers), 0
             case "withheld":
                 number, candidates = "", 0
-        match self._draw({"queue": 56, "direct": 12, "group": 8, "out": 20, "internal": 4}):
-            case "out" if number:
-                record = self._outbound(uniqueid, at, number)
-            case "internal":
-                record, candidates = self._internal(uniqueid, at), 0
-            case kind:
-                record = self._inbound(uniqueid, at, number, "direct" if kind == "out" else kind)
+        kind = self._draw({"queue": 56, "direct": 12, "group": 8, "out": 20, "internal": 4})
+        if kind == "out" and number:
+            record = self._outbound(uniqueid, at, number)
+        elif kind == "internal":
+            record, candidates = self._internal(uniqueid, at), 0
+        else:
+            record = self._inbound(uniqueid, at, number, "direct" if kind == "out" else kind)
         talked = record.outcome is Outcome.ANSWERED and record.direction is not Direction.INTERNAL
         note = self.dice.choice(self.cast.notes) if talked and chance(self.dice, 35) else None
         result = self.dice.choice(self.cast.dispositions) if talked and chance(self.dice, 70) else None
