@@ -54,7 +54,7 @@ class Outcome:
                 self.changes.append(change)
                 self.rows[change.call.id] = change.call
                 if change.kind is ChangeKind.ABSORBED and change.absorbed is not None:
-                    del self.rows[change.absorbed]
+                    self.rows.pop(change.absorbed, None)
 
     def in_order(self) -> list[CallRecord]:
         return sorted(self.rows.values(), key=lambda row: row.started_at)
