@@ -7,7 +7,7 @@ a snapshot that holds it already, changes nothing.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 from crm_core.staff.rules import User
 from screenpop.messages import (
@@ -29,6 +29,7 @@ from screenpop.messages import (
     optional_timestamp,
     timestamp,
 )
+from screenpop.parts import Part
 from screenpop.seats import Seats, Use, uses
 from telephony.records import (
     CallChange,
@@ -42,8 +43,6 @@ from telephony.records import (
     QueueChange,
     QueueRecord,
 )
-
-Entry = TypeVar("Entry")
 
 TALKING: Final = frozenset({MemberStatus.IN_USE, MemberStatus.BUSY, MemberStatus.ON_HOLD, MemberStatus.RING_IN_USE})
 
@@ -65,23 +64,6 @@ class _LiveCall:
     identity: Identity | None = None
 
 
-class _Published(dict[str, Entry]):
-    """What the subscribers know of one part of the board."""
-
-    def changes(self, current: Mapping[str, Entry], dirty: Iterable[str]) -> tuple[dict[str, Entry], tuple[str, ...]]:
-        """Bring the subscribers' knowledge up to date and return what they must be told: set and gone."""
-        new: dict[str, Entry] = {}
-        gone: list[str] = []
-        for key in sorted(dirty):
-            entry = current.get(key)
-            if entry is None:
-                if self.pop(key, None) is not None:
-                    gone.append(key)
-            elif self.get(key) != entry:
-                self[key] = new[key] = entry
-        return new, tuple(gone)
-
-
 class Board:
     """The picture, its sources and what is already known outside."""
 
@@ -91,7 +73,8 @@ class Board:
         self._at = 0.0
         # Sources.
         self._live: dict[str, _LiveCall] = {}
-        self._queues: dict[str, QueueRecord] = {}
+        self._queue_records: dict[str, QueueRecord] = {}
+        self._link_entries: dict[str, BoardLink] = {}
         self._phones: dict[str, dict[str, tuple[Use, float]]] = {}
         self._occupied: dict[str, set[str]] = {}
         self._device: dict[str, PhoneChange] = {}
@@ -100,19 +83,10 @@ class Board:
         self._online: dict[str, int] = {}
         self._wrap_up: dict[str, tuple[str, float]] = {}
         # The picture.
-        self._calls: dict[str, BoardCall] = {}
-        self._board_queues: dict[str, BoardQueue] = {}
-        self._agents: dict[str, BoardAgent] = {}
-        self._links: dict[str, BoardLink] = {}
-        # What must be drawn again, and what must be told.
-        self._stale_calls: set[str] = set()
-        self._stale_queues: set[str] = set()
-        self._stale_agents: set[str] = set()
-        self._untold: tuple[set[str], set[str], set[str], set[str]] = (set(), set(), set(), set())
-        self._known_calls = _Published[BoardCall]()
-        self._known_queues = _Published[BoardQueue]()
-        self._known_agents = _Published[BoardAgent]()
-        self._known_links = _Published[BoardLink]()
+        self._links = Part[BoardLink](self._link_entries.get)
+        self._queues = Part[BoardQueue](self._draw_queue)
+        self._calls = Part[BoardCall](self._draw_call)
+        self._agents = Part[BoardAgent](self._draw_agent)
 
     # What comes in.
 
@@ -130,8 +104,8 @@ class Board:
                 self._device[change.extension] = change
                 self._touch_phone(change.extension)
             case LinkChange():
-                self._links[change.pbx] = BoardLink(change.up, timestamp(change.at), change.reason)
-                self._untold[3].add(change.pbx)
+                self._link_entries[change.pbx] = BoardLink(change.up, timestamp(change.at), change.reason)
+                self._links.stale.add(change.pbx)
 
     def adopt(self, call: CallRecord) -> None:
         """Take over a call that was running before the service started."""
@@ -143,18 +117,18 @@ class Board:
         if live is None or live.identity == identity:
             return
         live.identity = identity
-        self._stale_calls.add(call_id)
+        self._calls.stale.add(call_id)
         if live.record.queue is not None:
-            self._stale_queues.add(self._queue_key(live.record.pbx, live.record.queue))
+            self._queues.stale.add(self._queue_key(live.record.pbx, live.record.queue))
 
     def sit(self, seats: Seats, at: float) -> None:
         """Take in who sits where now."""
         self._at = max(self._at, at)
         self._seats = seats
-        self._stale_agents |= self._agents.keys() | set(seats.names())
-        self._stale_agents |= {_phone_key(extension) for extension in self._known_phones()}
-        self._stale_calls |= self._live.keys()
-        self._stale_queues |= self._queues.keys()
+        self._agents.stale |= self._agents.current.keys() | set(seats.names())
+        self._agents.stale |= {_phone_key(extension) for extension in self._known_phones()}
+        self._calls.stale |= self._live.keys()
+        self._queues.stale |= self._queue_records.keys()
 
     def presence(self, user: str, step: int, at: float) -> None:
         """Count an agent's open sockets: `step` is +1 or -1."""
@@ -164,7 +138,7 @@ class Board:
             self._online[user] = count
         else:
             self._online.pop(user, None)
-        self._stale_agents.add(user)
+        self._agents.stale.add(user)
 
     def wrap_up(self, user: str, call_id: str | None, at: float) -> None:
         """Say that an agent still works on a call that ended; None: no more."""
@@ -173,30 +147,29 @@ class Board:
             self._wrap_up.pop(user, None)
         else:
             self._wrap_up[user] = (call_id, at)
-        self._stale_agents.add(user)
+        self._agents.stale.add(user)
 
     # What goes out.
 
     def delta(self, seq: int) -> BoardDelta | None:
         """Return what changed since the last delta, None when nothing did."""
-        self._draw()
-        calls, queues, agents, links = self._untold
+        self._redraw()
         frame = BoardDelta(
             seq,
-            CallsDelta(*self._known_calls.changes(self._calls, calls)),
-            QueuesDelta(*self._known_queues.changes(self._board_queues, queues)),
-            AgentsDelta(*self._known_agents.changes(self._agents, agents)),
-            LinksDelta(*self._known_links.changes(self._links, links)),
+            CallsDelta(*self._calls.changes()),
+            QueuesDelta(*self._queues.changes()),
+            AgentsDelta(*self._agents.changes()),
+            LinksDelta(*self._links.changes()),
         )
-        for keys in self._untold:
-            keys.clear()
         parts = (frame.calls, frame.queues, frame.agents, frame.links)
         return frame if any(part.set or part.gone for part in parts) else None
 
     def state(self) -> BoardState:
         """Return the whole picture."""
-        self._draw()
-        return BoardState(dict(self._calls), dict(self._board_queues), dict(self._agents), dict(self._links))
+        self._redraw()
+        return BoardState(
+            self._calls.snapshot(), self._queues.snapshot(), self._agents.snapshot(), self._links.snapshot()
+        )
 
     # Taking facts in.
 
@@ -216,12 +189,12 @@ class Board:
                 live.left.add(change.extension)
             elif change.kind in {ChangeKind.RINGING, ChangeKind.ANSWERED}:
                 live.left.discard(change.extension)
-        self._stale_calls.add(call.id)
+        self._calls.stale.add(call.id)
         self._occupy(call.id, {phone: use for phone, use in uses(call).items() if phone not in live.left})
 
     def _drop_call(self, call_id: str) -> None:
         if self._live.pop(call_id, None) is not None:
-            self._stale_calls.add(call_id)
+            self._calls.stale.add(call_id)
             self._occupy(call_id, {})
 
     def _occupy(self, call_id: str, now: Mapping[str, tuple[Use, float]]) -> None:
@@ -241,13 +214,13 @@ class Board:
     def _apply_queue(self, change: QueueChange) -> None:
         key = self._queue_key(change.queue.pbx, change.queue.name)
         if change.gone:
-            self._queues.pop(key, None)
+            self._queue_records.pop(key, None)
         else:
-            self._queues[key] = change.queue
-        self._stale_queues.add(key)
+            self._queue_records[key] = change.queue
+        self._queues.stale.add(key)
 
     def _touch_phone(self, extension: str) -> None:
-        self._stale_agents.add(self._seats.user(extension) or _phone_key(extension))
+        self._agents.stale.add(self._seats.user(extension) or _phone_key(extension))
 
     def _queue_key(self, pbx: str, name: str) -> str:
         return f"{pbx}/{name}" if self._several else name
@@ -257,29 +230,18 @@ class Board:
 
     # Drawing.
 
-    def _draw(self) -> None:
-        calls, queues, agents, _ = self._untold
-        for key in self._stale_queues:
-            self._draw_queue(key)
-        for call_id in self._stale_calls:
-            self._draw_call(call_id)
-        for key in self._stale_agents:
-            self._draw_agent(key)
-        calls |= self._stale_calls
-        queues |= self._stale_queues
-        agents |= self._stale_agents
-        self._stale_calls.clear()
-        self._stale_queues.clear()
-        self._stale_agents.clear()
+    def _redraw(self) -> None:
+        # Queues come first: who joined or left one is an agent to be drawn again.
+        for part in (self._queues, self._calls, self._agents, self._links):
+            part.redraw()
 
-    def _draw_call(self, call_id: str) -> None:
+    def _draw_call(self, call_id: str) -> BoardCall | None:
         live = self._live.get(call_id)
         if live is None:
-            self._calls.pop(call_id, None)
-            return
+            return None
         call = live.record
         identity = live.identity or Identity(CardNumber(call.number or "", None, _unread(call)))
-        self._calls[call_id] = BoardCall(
+        return BoardCall(
             direction=call.direction.value,
             phase=call.phase.value,
             number=identity.number,
@@ -297,14 +259,13 @@ class Board:
             answered_at=optional_timestamp(call.answered_at),
         )
 
-    def _draw_queue(self, key: str) -> None:
-        queue = self._queues.get(key)
+    def _draw_queue(self, key: str) -> BoardQueue | None:
+        queue = self._queue_records.get(key)
         self._enlist(key, queue.members if queue else ())
         if queue is None:
-            self._board_queues.pop(key, None)
-            return
+            return None
         waiting = sorted(queue.waiting, key=lambda caller: caller.position)
-        self._board_queues[key] = BoardQueue(
+        return BoardQueue(
             name=queue.name,
             pbx=queue.pbx,
             waiting=tuple(
@@ -361,22 +322,21 @@ class Board:
         if now:
             self._enlisted[queue] = set(now)
 
-    def _draw_agent(self, key: str) -> None:
+    def _draw_agent(self, key: str) -> BoardAgent | None:
         sitting = self._sitting(key)
         if sitting is None:
-            self._agents.pop(key, None)
-            return
+            return None
         user, extensions = sitting
         memberships = {
             queue: member for extension in extensions for queue, member in self._members.get(extension, {}).items()
         }
         state, since, call_id = self._agent_state(user.name if user else None, extensions, memberships)
-        before = self._agents.get(key)
+        before = self._agents.current.get(key)
         if since is None:
             since_text = before.since if before and before.state is state else optional_timestamp(self._at or None)
         else:
             since_text = timestamp(since)
-        self._agents[key] = BoardAgent(
+        return BoardAgent(
             user=user.name if user else None,
             display_name=user.display_name if user else extensions[0],
             extension=extensions[0],
