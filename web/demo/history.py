@@ -103,6 +103,8 @@ class _Teller:
                 number, candidates = self.dice.choice(self.cast.strangers), 0
             case "withheld":
                 number, candidates = "", 0
+            case _:
+                pass
         kind = self._draw({"queue": 56, "direct": 12, "group": 8, "out": 20, "internal": 4})
         if kind == "out" and number:
             record = self._outbound(uniqueid, at, number)

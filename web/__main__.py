@@ -1,0 +1,291 @@
+"""Settings become adapters, adapters the running service: the only place that chooses, and one TaskGroup for all.
+
+`python -m web` is the `callcard` command.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from aiohttp import web
+
+from crm_core.calls.store import Calls
+from crm_core.db import Database, upgrade
+from crm_core.errors import CrmError
+from crm_core.numbers import Numbering
+from crm_core.people.store import People
+from crm_core.staff.store import Staff
+from screenpop.bus import Bus, LocalBus
+from screenpop.service import Service, Stores
+from telephony.addresses import AmiAddress
+from telephony.ami import AmiLink
+from telephony.book import CallBook, Line
+from telephony.journal import Journal
+from telephony.links import LinkDown, LinkUp, Received
+from telephony.tracker import Tracker
+from web.app import build_app
+from web.metrics import Metrics, watch_loop
+from web.ownership import own
+from web.services import Services
+from web.settings import Settings, SettingsError, signing_key
+from web.sockets import SOCKETS
+
+REVISION_SECONDS: Final = 0.5
+"""How often the service asks whether another process changed users, phones or tokens."""
+RESTART_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 3.0
+"""So long the start waits to know whether a PBX is ours to watch."""
+STOP_SECONDS: Final = 8.0
+"""All of the stopping together; SIGTERM is answered within 10 s."""
+logger = logging.getLogger(__name__)
+
+
+class Extensions:
+    """The phones that belong to users, as last read; shared by whoever reads numbers or watches a PBX."""
+
+    def __init__(self) -> None:
+        self.known: frozenset[str] = frozenset()
+
+
+class Node:
+    """One running process: what it is made of and how its parts run together."""
+
+    def __init__(self, settings: Settings, db: Database) -> None:
+        self._settings = settings
+        self._extensions = Extensions()
+        numbering = Numbering(
+            settings.region, settings.own_numbers, settings.extensions, lambda: self._extensions.known
+        )
+        metrics = Metrics()
+        bus: Bus = LocalBus()
+        if settings.bus_url is not None:
+            from screenpop.bus_nats import NatsBus
+
+            bus = NatsBus(settings.bus_url)
+        staff, people, calls = Staff(db), People(db, numbering), Calls(db, numbering)
+        service = Service(
+            Stores(people, calls, staff, numbering),
+            bus,
+            pbxs=[address.name for address in settings.ami] or ["main"],
+            on_pop=metrics.pop_latency.observe,
+        )
+        self._trackers: dict[str, Tracker] = {}
+        metrics.watch_trackers(self._trackers)
+        self.services = Services(
+            settings=settings,
+            signing_key=signing_key(settings),
+            db=db,
+            staff=staff,
+            people=people,
+            calls=calls,
+            numbering=numbering,
+            service=service,
+            bus=bus,
+            metrics=metrics,
+            trackers=self._trackers,
+        )
+        self.app = build_app(self.services)
+
+    async def run(self, stop: asyncio.Event, started: Callable[[str], None]) -> None:
+        """Run every part until `stop` is set; `started` gets the URL once the first request can come."""
+        parts = self.services
+        await self._take_in_changes()
+        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=1.0)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(_forever("bus", parts.bus.run)),
+                group.create_task(_forever("service", parts.service.run)),
+                group.create_task(_forever("watchdog", partial(watch_loop, parts.metrics))),
+                group.create_task(_forever("revision", self._follow_revision)),
+            ]
+            try:
+                for address in self._settings.ami:
+                    looked = asyncio.Event()
+                    watch = partial(self._watch, address, looked)
+                    owning = partial(own, parts.db, f"PBX {address.name}", watch, looked.set)
+                    tasks.append(group.create_task(_forever(f"PBX {address.name}", owning)))
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(looked.wait(), LOOK_SECONDS)
+                await runner.setup()
+                started(await self._listen(runner))
+                await stop.wait()
+            finally:
+                await runner.cleanup()
+                for task in tasks:
+                    task.cancel()
+
+    async def _listen(self, runner: web.AppRunner) -> str:
+        host, port = self._settings.http_host, self._settings.http_port
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise SettingsError(f"CALLCARD_HTTP: cannot listen on {host}:{port}: {_reason(error)}") from error
+        actual = runner.addresses[0][1]
+        shown = f"[{host}]" if ":" in host else host
+        return f"http://{shown}:{actual}"
+
+    async def _watch(self, address: AmiAddress, looked: asyncio.Event) -> None:
+        """Watch one PBX as its owner, until cancelled."""
+        parts, name = self.services, address.name
+        link = AmiLink(address)
+        journal = Journal(self._settings.var_dir / "journal", name=name)
+        book = CallBook(Line(name, self._settings.extensions, self._extensions.known))
+        tracker = Tracker(link, book, journal, partial(parts.service.submit, name))
+        running = await parts.calls.open_calls(name)
+        tracker.adopt(running)
+        parts.service.adopt(running)
+        self._trackers[name] = tracker
+        looked.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(link.run())
+                group.create_task(journal.run())
+                group.create_task(tracker.run())
+        finally:
+            self._trackers.pop(name, None)
+
+    async def _follow_revision(self) -> None:
+        """Take in what commands and other nodes write about users, phones and tokens."""
+        seen: int | None = None
+        while True:
+            try:
+                revision = await self.services.staff.revision()
+                if revision != seen:
+                    await self._take_in_changes()
+                    seen = revision
+            except CrmError as error:
+                self.services.metrics.database_errors.inc()
+                logger.warning("cannot follow changes of users: %s", error)
+            await asyncio.sleep(REVISION_SECONDS)
+
+    async def _take_in_changes(self) -> None:
+        parts = self.services
+        self._extensions.known = await parts.staff.extensions()
+        for tracker in self._trackers.values():
+            tracker.set_extensions(self._extensions.known)
+        await parts.service.reload_seats()
+        await self.app[SOCKETS].recheck()
+
+
+async def serve(
+    settings: Settings,
+    *,
+    stop: asyncio.Event | None = None,
+    started: Callable[[str], None] | None = None,
+    prepared: Callable[[Node], None] | None = None,
+) -> None:
+    """Run the service until `stop`, SIGTERM or SIGINT. Raises `SettingsError` and `CrmError` when it cannot start.
+
+    `prepared` gets the node before it runs (the demo watches who signs in).
+    """
+    stop = stop or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await upgrade(settings.database_url)
+    db = await Database.open(settings.database_url)
+    try:
+        node = Node(settings, db)
+        if prepared is not None:
+            prepared(node)
+        running = asyncio.create_task(node.run(stop, started or _say_started))
+        await _until_stopped(running, stop)
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await db.close()
+
+
+async def _until_stopped(running: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Wait for the end; once it was asked for, it may take `STOP_SECONDS`."""
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            await asyncio.wait({running}, timeout=STOP_SECONDS)
+    finally:
+        stopping.cancel()
+        running.cancel()
+    await asyncio.wait({running}, timeout=1.0)
+    if not running.done() or running.cancelled():
+        logger.warning("stopping took longer than %s s: some work was cut off", STOP_SECONDS)
+        return
+    error = _first(running.exception())
+    if error is not None:
+        raise error
+
+
+def _first(error: BaseException | None) -> BaseException | None:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _forever(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run a part; what it did not foresee is logged, and it begins anew: no fault of one part ends the service."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            logger.exception("%s failed and is started again", name)
+            await asyncio.sleep(RESTART_SECONDS)
+        else:
+            return
+
+
+async def check_pbx(address: AmiAddress, seconds: float) -> str:
+    """Try to sign in to a PBX once; return what is wrong, nothing when it worked."""
+    link = AmiLink(address)
+    running = asyncio.create_task(link.run())
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                match await link.deliveries.get():
+                    case LinkUp():
+                        return ""
+                    case LinkDown(_, reason):
+                        return reason
+                    case Received():
+                        pass
+    except TimeoutError:
+        return "no answer in time"
+    finally:
+        running.cancel()
+        await asyncio.wait({running}, timeout=1.0)
+
+
+async def check_bus(url: str, seconds: float) -> str:
+    """Try to reach the bus once; return what is wrong, nothing when it worked."""
+    from screenpop.bus_nats import NatsBus
+
+    bus = NatsBus(url)
+    running = asyncio.create_task(bus.run())
+    deadline = asyncio.get_running_loop().time() + seconds
+    try:
+        while not bus.connected and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - the bus tells no event
+            await asyncio.sleep(0.05)
+        return "" if bus.connected else "cannot be reached"
+    finally:
+        running.cancel()
+        await asyncio.wait({running}, timeout=1.0)
+
+
+def _say_started(url: str) -> None:
+    sys.stdout.write(f"Callcard is ready at {url}\n")
+    sys.stdout.flush()
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+if __name__ == "__main__":
+    from web.cli import main
+
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Fill a fresh database: the staff, the clients and their year of calls."""
+
+import itertools
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from crm_core.calls.rules import CallToSave
+from crm_core.calls.store import Calls
+from crm_core.db import Database, upgrade
+from crm_core.numbers import Numbering
+from crm_core.people.store import People
+from crm_core.staff.rules import Role
+from crm_core.staff.store import Staff
+from telephony.simulator.day import AGENTS
+from web.demo.clients import Clients, invent
+from web.demo.history import Cast, PastCall, tell
+from web.demo.places import CALL_NOTES
+from web.settings import Settings
+
+T = TypeVar("T")
+AT_ONCE = 1_000
+"""Rows per transaction: few enough to keep memory flat."""
+SUPERVISOR, ADMINISTRATOR = ("sofia", "Sofia Marin"), ("admin", "Administrator")
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What somebody types to sign in."""
+
+    role: Role
+    name: str
+    password: str
+
+
+def agent_name(extension: str) -> str:
+    """Give the user name of the agent whose phone it is."""
+    return AGENTS[extension].split(maxsplit=1)[0].lower()
+
+
+async def fill(settings: Settings, clients: Clients | None = None, calls: int | None = None) -> list[SignIn]:
+    """Write everything into the settings' database, which must be new; `calls` bounds the history."""
+    clients = clients or invent()
+    await upgrade(settings.database_url)
+    db = await Database.open(settings.database_url)
+    try:
+        signs = await _staff(Staff(db))
+        numbering = Numbering(settings.region, settings.own_numbers, settings.extensions)
+        ids = await _clients(People(db, numbering), clients)
+        await _history(Calls(db, numbering), numbering, clients, ids, calls)
+    finally:
+        await db.close()
+    return signs
+
+
+async def _staff(staff: Staff) -> list[SignIn]:
+    people: list[tuple[str, Role, tuple[str, ...], str]] = [
+        (agent_name(extension), Role.AGENT, (extension,), name) for extension, name in AGENTS.items()
+    ]
+    people.append((SUPERVISOR[0], Role.SUPERVISOR, (), SUPERVISOR[1]))
+    people.append((ADMINISTRATOR[0], Role.ADMIN, (), ADMINISTRATOR[1]))
+    signs = []
+    for name, role, extensions, shown in people:
+        password = secrets.token_hex(6)
+        await staff.add_user(name, role, extensions, password, shown)
+        signs.append(SignIn(role, name, password))
+    return signs
+
+
+async def _clients(people: People, clients: Clients) -> list[int]:
+    ids: list[int] = []
+    for drafts in _batches(clients.drafts):
+        ids += await people.add_many(drafts, "demo")
+    return ids
+
+
+async def _history(calls: Calls, numbering: Numbering, clients: Clients, ids: list[int], count: int | None) -> None:
+    cast = Cast(
+        numbers=[draft.phones[0].number for draft in clients.drafts],
+        shared=frozenset(clients.shared),
+        strangers=clients.strangers,
+        notes=CALL_NOTES,
+        dispositions=await calls.dispositions(),
+    )
+    users = {extension: agent_name(extension) for extension in AGENTS}
+    past = tell(cast, datetime.fromtimestamp(time.time()).astimezone(), **({} if count is None else {"count": count}))
+    for batch in _batches(past):
+        await calls.add_many([_saved(each, numbering, ids, users) for each in batch])
+
+
+def _saved(past: PastCall, numbering: Numbering, ids: list[int], users: Mapping[str, str]) -> CallToSave:
+    record = past.record
+    number = numbering.read(record.number, withheld=record.withheld)
+    contact = None if past.client is None else ids[past.client]
+    took_part = {part.extension: users[part.extension] for part in record.participants}
+    return CallToSave(record, number, contact, past.candidates, took_part)
+
+
+def _batches(items: Iterable[T]) -> Iterable[list[T]]:
+    remaining = iter(items)
+    while batch := list(itertools.islice(remaining, AT_ONCE)):
+        yield batch
