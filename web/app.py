@@ -1,4 +1,4 @@
-"""The aiohttp application: every route, the border where errors become answers, and the headers every answer carries."""
+"""The aiohttp application: every route, the border where errors become answers, the headers all answers carry."""
 
 import importlib
 import logging
@@ -13,8 +13,8 @@ from aiohttp import hdrs, web
 from sqlalchemy.exc import DBAPIError
 
 from crm_core import errors
-from web import api, auth, health, pages, sockets
-from web.api import problems
+from web import auth, health, pages, sockets
+from web.api import problems, table
 from web.api.problems import Problem
 from web.services import SERVICES, Services
 
@@ -34,10 +34,10 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
 }
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 ErrorPage = Callable[[web.Request, Problem], Awaitable[web.StreamResponse]]
-ERROR_PAGE: web.AppKey[ErrorPage] = web.AppKey("error_page", ErrorPage)
+ERROR_PAGE: web.AppKey[ErrorPage] = web.AppKey("error_page")
 """Set by the pages: renders an error for people. Without it they get the problem document too."""
 _REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 
@@ -47,7 +47,7 @@ def build_app(services: Services) -> web.Application:
     app = web.Application(middlewares=[border, auth.guard], client_max_size=MAX_BODY)
     app[SERVICES] = services
     auth.prepare(app)
-    api.setup(app)
+    table.setup(app)
     health.setup(app)
     sockets.setup(app)
     for page in pkgutil.iter_modules(pages.__path__, f"{pages.__name__}."):
@@ -60,7 +60,7 @@ def build_app(services: Services) -> web.Application:
 
 @web.middleware
 async def border(request: web.Request, handler: auth.Handler) -> web.StreamResponse:
-    """Turn whatever goes wrong into an answer; what we did not foresee is logged with the request's id and stays here."""
+    """Turn whatever goes wrong into an answer; the unforeseen is logged with the request's id and stays here."""
     request[_REQUEST_ID] = secrets.token_hex(8)
     try:
         return await handler(request)
@@ -75,14 +75,16 @@ async def border(request: web.Request, handler: auth.Handler) -> web.StreamRespo
     except Exception:
         services = request.config_dict[SERVICES]
         services.metrics.requests_failed.inc()
-        _log.exception("request %s failed: %s %s", request[_REQUEST_ID], request.method, request.path)
+        logger.exception("request %s failed: %s %s", request[_REQUEST_ID], request.method, request.path)
         problem = Problem(f"Something went wrong on our side; the log has it as request {request[_REQUEST_ID]}.")
     return await _answer(request, problem)
 
 
 def _from_http(error: web.HTTPException) -> Problem:
     """Keep the status and the headers that mean something, say the rest in our words."""
-    headers = {name: error.headers[name] for name in (hdrs.ALLOW, hdrs.RETRY_AFTER) if name in error.headers}
+    headers: dict[str, str] = {
+        name: error.headers[name] for name in (hdrs.ALLOW, hdrs.RETRY_AFTER) if name in error.headers
+    }
     detail = {
         HTTPStatus.NOT_FOUND: "There is nothing at this address.",
         HTTPStatus.METHOD_NOT_ALLOWED: f"This address answers {headers.get(hdrs.ALLOW, 'other methods')}.",
@@ -105,7 +107,7 @@ def _from_ours(request: web.Request, error: Problem | errors.CrmError | DBAPIErr
         case errors.DatabaseUnavailable() | DBAPIError():
             request.config_dict[SERVICES].metrics.database_errors.inc()
             reason = error if isinstance(error, errors.CrmError) else type(error.orig).__name__
-            _log.error("request %s: database: %s", request[_REQUEST_ID], reason)
+            logger.error("request %s: database: %s", request[_REQUEST_ID], reason)
             return problems.Unavailable("The database cannot be reached. Try again in a moment.")
         case _:
             return Problem(str(error), status=HTTPStatus.BAD_REQUEST)

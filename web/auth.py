@@ -119,7 +119,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def authorize(request: web.Request, access: Access) -> Principal:
-    """Return who is asking. Raises `Unauthorized`, or `Forbidden` where scope, role, Origin or CSRF token do not do."""
+    """Return who is asking. Raises `Unauthorized`, or `Forbidden` for scope, role, Origin or CSRF token."""
     principal = await authenticate(request)
     if principal is None:
         raise Unauthorized
@@ -136,8 +136,8 @@ async def authenticate(request: web.Request) -> Principal | None:
     if header is not None:
         kind, _, token = header.partition(" ")
         return await by_token(request, token.strip()) if kind.lower() == "bearer" else None
-    token = _unsigned(request.cookies.get(COOKIE, ""), services(request).signing_key)
-    session = await services(request).staff.session(token) if token else None
+    cookie = session_token(request)
+    session = await services(request).staff.session(cookie) if cookie else None
     if session is None or not session.user.active:
         return None
     return Principal(session.user, Scope.ADMIN, "cookie", session.csrf)
@@ -157,7 +157,7 @@ def signed_in(request: web.Request) -> Principal:
 
 
 def session_token(request: web.Request) -> str | None:
-    """Return the token of the signed cookie, or None where there is none or somebody else signed it."""
+    """Return the token of the cookie, or None where there is none or somebody else signed it."""
     return _unsigned(request.cookies.get(COOKIE, ""), services(request).signing_key)
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import Final, override
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from typing_extensions import override
 
 from telephony.tracker import Tracker
 

@@ -1,4 +1,4 @@
-"""Everything an administrator may set, read once: the environment wins over the same keys in lower case in `callcard.toml`.
+"""Everything an administrator may set, read once: the environment wins over `callcard.toml` (same keys, lower case).
 
 A wrong value stops the start with one line that names the key; values that hold secrets are never repeated in it.
 """

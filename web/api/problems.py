@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import override
 
 import msgspec
 from aiohttp import web
+from typing_extensions import override
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -28,7 +28,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     checks: Mapping[str, str] = {}
 
 
-class Problem(Exception):  # noqa: N818 - it is the field's word
+class Problem(Exception):
     """A request that cannot be answered as asked. `detail` is for the caller: no internals in it."""
 
     status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from web.api.problems import Invalid, NotFound, Problem
 
-MAX_ID: Final = 2**31 - 1
+MAX_ID: Final = 2**53 - 1
 Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Meta(ge=1, le=500, description="How many at most.")]
 Cursor = Annotated[str, Meta(max_length=1000, description="`next` of the page before.")]
@@ -32,7 +32,7 @@ class PageQuery(Struct, frozen=True):
 
 def read_query(request: web.Request, model: type[Model]) -> Model:
     """Read the query string. Raises `Invalid`; parameters we do not know are left alone."""
-    values = {}
+    values: dict[str, str] = {}
     for name, text in request.query.items():
         if "\0" in text or not _encodable(text):
             raise Invalid.field(name, "holds characters that cannot be stored")
@@ -70,7 +70,7 @@ def path_text(request: web.Request, name: str) -> str:
 def path_id(request: web.Request, name: str) -> int:
     """Read a number out of the path; anything else is not found."""
     text = request.match_info[name]
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:11]) <= MAX_ID):
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) <= MAX_ID):
         raise NotFound("There is nothing at this address.")
     return int(text)
 
@@ -88,9 +88,6 @@ def page_of(items: Sequence[Item], query: PageQuery) -> tuple[Sequence[Item], st
     end = start + query.limit
     more = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(items) else None
     return items[start:end], more
-
-
-
 
 
 def _invalid(error: msgspec.ValidationError) -> Invalid:

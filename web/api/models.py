@@ -1,0 +1,304 @@
+"""The JSON of the API, as the public contract writes it, and how it is made from what the stores return."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from crm_core.calls import rules as calls
+from crm_core.people import rules as people
+from crm_core.staff.rules import Role, Scope, UnassignedPhone, User
+from screenpop.messages import optional_timestamp, timestamp
+from telephony import records
+from telephony.records import Direction, LegResult, Outcome, Source, TransferKind
+
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="RFC 3339, UTC, milliseconds")]
+Seconds = Annotated[float, Meta(description="Seconds")]
+
+
+class Number(Struct, frozen=True):
+    """A telephone number: as seen on the wire, in E.164 where it has that, and whose it is."""
+
+    raw: str | None
+    e164: str | None
+    kind: str
+
+
+class ContactName(Struct, frozen=True):
+    """A client, by id and name."""
+
+    id: int
+    name: str
+
+
+class Participant(Struct, frozen=True):
+    """One of our phones in a conversation."""
+
+    extension: str
+    user: str | None
+    rang_at: Time | None
+    answered_at: Time | None
+    left_at: Time | None
+    result: LegResult | None
+    talk_seconds: Seconds
+
+
+class Transfer(Struct, frozen=True, rename={"source": "from", "target": "to"}):
+    """One transfer."""
+
+    kind: TransferKind
+    source: str
+    target: str
+    at: Time
+
+
+class Note(Struct, frozen=True):
+    """A note on a call; `draft` marks the author's autosaved one."""
+
+    id: int
+    author: str
+    text: str
+    at: Time
+    draft: bool = False
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One conversation as a person would tell it; `ended_at` and `outcome` are null while it runs."""
+
+    id: str
+    pbx: str
+    direction: Direction
+    outcome: Outcome | None
+    number: Number
+    caller_name: str | None
+    did: str | None
+    queue: str | None
+    contact: ContactName | None
+    candidates: int
+    answered_by: str | None
+    extension: str | None
+    participants: tuple[Participant, ...]
+    transfers: tuple[Transfer, ...]
+    hold_seconds: Seconds
+    holds: int
+    started_at: Time
+    answered_at: Time | None
+    ended_at: Time | None
+    wait_seconds: Seconds
+    talk_seconds: Seconds
+    hangup_cause: int | None
+    recording: str | None
+    disposition: str | None
+    tags: tuple[str, ...]
+    notes: tuple[Note, ...]
+    linkedids: tuple[str, ...]
+    source: Source
+
+
+class TimelineStep(Struct, frozen=True):
+    """One step of a call's life."""
+
+    at: Time
+    what: str
+    extension: str | None
+    detail: str | None
+
+
+class TraceStep(Struct, frozen=True):
+    """One step of why a call did or did not pop."""
+
+    at: Time
+    what: str
+    detail: str
+
+
+class CallDetails(Call, frozen=True, kw_only=True):
+    """A call with its timeline and the trace of its cards."""
+
+    timeline: tuple[TimelineStep, ...]
+    trace: tuple[TraceStep, ...]
+
+
+class CallList(Struct, frozen=True):
+    """One page of calls."""
+
+    items: tuple[Call, ...]
+    next: str | None
+
+
+class Phone(Struct, frozen=True):
+    """One number of a client."""
+
+    number: str
+    e164: str | None
+    type: people.PhoneType
+
+
+class Contact(Struct, frozen=True, kw_only=True):
+    """A client."""
+
+    id: int
+    name: str
+    company: str | None
+    phones: tuple[Phone, ...]
+    emails: tuple[str, ...]
+    groups: tuple[str, ...]
+    tags: tuple[str, ...]
+    owner: str | None
+    notes: str
+    custom: dict[str, Any]
+    created_at: Time
+    updated_at: Time
+
+
+class ContactList(Struct, frozen=True):
+    """One page of clients."""
+
+    items: tuple[Contact, ...]
+    next: str | None
+
+
+class Me(Struct, frozen=True):
+    """Who is asking, and with which scope."""
+
+    name: str
+    display_name: str
+    role: Role
+    scope: Scope
+    extensions: tuple[str, ...]
+    home_extensions: tuple[str, ...]
+
+
+class Person(Struct, frozen=True):
+    """A user as administrators see it; `extensions` are the phones in use now."""
+
+    name: str
+    display_name: str
+    role: Role
+    active: bool
+    extensions: tuple[str, ...]
+    home_extensions: tuple[str, ...]
+
+
+class PersonList(Struct, frozen=True):
+    """One page of users."""
+
+    items: tuple[Person, ...]
+    next: str | None
+
+
+class StrayPhone(Struct, frozen=True):
+    """A phone of ours that rang and belongs to nobody."""
+
+    extension: str
+    first_at: Time
+    last_at: Time
+    times: int
+
+
+class StrayPhoneList(Struct, frozen=True):
+    """One page of such phones."""
+
+    items: tuple[StrayPhone, ...]
+    next: str | None
+
+
+class Texts(Struct, frozen=True):
+    """One page of plain words."""
+
+    items: tuple[str, ...]
+    next: str | None
+
+
+def call(row: calls.CallRow) -> Call:
+    """Write a row of the call log."""
+    return Call(**_call_fields(row))
+
+
+def call_details(row: calls.CallRow, trace: tuple[calls.TraceEntry, ...]) -> CallDetails:
+    """Write a row with its timeline and trace."""
+    return CallDetails(
+        **_call_fields(row),
+        timeline=tuple(
+            TimelineStep(timestamp(step.at), step.what, step.extension, step.detail) for step in row.record.timeline
+        ),
+        trace=tuple(TraceStep(timestamp(step.at), step.what, step.detail) for step in trace),
+    )
+
+
+def _call_fields(row: calls.CallRow) -> dict[str, Any]:
+    record = row.record
+    return {
+        "id": record.id,
+        "pbx": record.pbx,
+        "direction": record.direction,
+        "outcome": record.outcome,
+        "number": Number(row.number.raw or None, row.number.e164, row.number.kind),
+        "caller_name": record.caller_name,
+        "did": record.did,
+        "queue": record.queue,
+        "contact": row.contact and ContactName(row.contact.id, row.contact.name),
+        "candidates": row.candidates,
+        "answered_by": record.answered_by,
+        "extension": record.extension,
+        "participants": tuple(_participant(one, row) for one in record.participants),
+        "transfers": tuple(Transfer(one.kind, one.source, one.target, timestamp(one.at)) for one in record.transfers),
+        "hold_seconds": record.hold_seconds,
+        "holds": record.holds,
+        "started_at": timestamp(record.started_at),
+        "answered_at": optional_timestamp(record.answered_at),
+        "ended_at": optional_timestamp(record.ended_at),
+        "wait_seconds": record.wait_seconds,
+        "talk_seconds": record.talk_seconds,
+        "hangup_cause": record.hangup_cause,
+        "recording": row.recording,
+        "disposition": row.disposition,
+        "tags": row.tags,
+        "notes": tuple(note(one) for one in row.notes),
+        "linkedids": record.linkedids,
+        "source": record.source,
+    }
+
+
+def _participant(one: records.Participant, row: calls.CallRow) -> Participant:
+    return Participant(
+        one.extension,
+        row.users.get(one.extension),
+        optional_timestamp(one.rang_at),
+        optional_timestamp(one.answered_at),
+        optional_timestamp(one.left_at),
+        one.result,
+        one.talk_seconds,
+    )
+
+
+def note(one: calls.Note) -> Note:
+    """Write a note."""
+    return Note(one.id, one.author, one.text, timestamp(one.at), one.draft)
+
+
+def contact(one: people.Contact) -> Contact:
+    """Write a client."""
+    return Contact(
+        id=one.id,
+        name=one.name,
+        company=one.company,
+        phones=tuple(Phone(phone.number, phone.e164, phone.type) for phone in one.phones),
+        emails=one.emails,
+        groups=one.groups,
+        tags=one.tags,
+        owner=one.owner,
+        notes=one.notes,
+        custom=one.custom,
+        created_at=timestamp(one.created_at),
+        updated_at=timestamp(one.updated_at),
+    )
+
+
+def person(user: User) -> Person:
+    """Write a user."""
+    return Person(user.name, user.display_name, user.role, user.active, user.extensions, user.home_extensions)
+
+
+def stray_phone(phone: UnassignedPhone) -> StrayPhone:
+    """Write a phone that belongs to nobody."""
+    return StrayPhone(phone.extension, timestamp(phone.first_at), timestamp(phone.last_at), phone.times)

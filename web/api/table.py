@@ -1,0 +1,24 @@
+"""The table of the whole REST API: the router, the access checks and the document are made from it."""
+
+from aiohttp import web
+
+from web import auth
+from web.api import agents, board, calls, contacts, documents, live, me, users
+from web.api.routes import PREFIX, Route
+
+ROUTES: tuple[Route, ...] = (
+    *me.routes,
+    *calls.routes,
+    *contacts.routes,
+    *board.routes,
+    *agents.routes,
+    *live.routes,
+    *users.routes,
+)
+
+
+def setup(app: web.Application) -> None:
+    """Add every operation, and the document that describes them."""
+    for route in ROUTES:
+        auth.add_route(app, route.method, PREFIX + route.path, route.handler, route.access)
+    documents.setup(app, ROUTES)

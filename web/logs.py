@@ -1,0 +1,41 @@
+"""How the service writes its log: lines for people, or JSON for machines; to stderr, where a supervisor collects it."""
+
+import logging
+from typing import Final
+
+import msgspec
+from typing_extensions import override
+
+from screenpop.messages import timestamp
+from web.settings import Settings
+
+_QUIET: Final = ("aiohttp.access", "aiosqlite", "alembic", "sqlalchemy", "panoramisk", "asyncio")
+"""Talkative libraries: only what went wrong."""
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "at": timestamp(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(entry).decode()
+
+
+def configure(settings: Settings) -> None:
+    """Set the log up as the settings want it."""
+    handler = logging.StreamHandler()
+    if settings.log_format == "json":
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

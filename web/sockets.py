@@ -1,0 +1,292 @@
+"""The live border: `GET /ws`, subprotocol `callcard.v1`. One socket is one signed-in client with up to two topics.
+
+Each topic is a task that carries its feed's frames to the socket; a client that does not keep up is cut off (4408) and
+takes the snapshot when it comes back. Every way out goes through one `finally`.
+"""
+
+import asyncio
+import contextlib
+import logging
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import WSCloseCode, WSMsgType, hdrs, web
+
+from screenpop.bus import LaggingError
+from screenpop.feeds import Feed
+from screenpop.messages import (
+    BOARD_SUBJECT,
+    Auth,
+    BadFrameError,
+    ErrorFrame,
+    Ping,
+    Pong,
+    Ready,
+    Resync,
+    ServerFrame,
+    Subscribe,
+    Topic,
+    decode_client,
+    encode,
+    pops_subject,
+)
+from web import auth
+from web.api.problems import Problem
+from web.services import Services, services
+
+PROTOCOL: Final = "callcard.v1"
+UNAUTHORIZED: Final = 4401
+FORBIDDEN: Final = 4403
+TOO_SLOW: Final = 4408
+GOING_DOWN: Final = 1012
+MISBEHAVED: Final = 1008
+SIGN_IN_SECONDS: Final = 10.0
+HEARTBEAT_SECONDS: Final = 16.0
+"""Quiet for so long: a ping; no answer in half of that: the peer is dead, noticed within 24 s."""
+SEND_SECONDS: Final = 5.0
+"""A frame that takes longer to leave: the client is too slow."""
+GOODBYE_SECONDS: Final = 2.0
+"""The same when the server goes down."""
+LINGER_SECONDS: Final = 15.0
+"""So long a client may take to read its close code; then the connection is dropped."""
+_LARGEST_MESSAGE: Final = 64 * 1024
+_UNSENT_BYTES: Final = 64 * 1024
+_MOST_MISTAKES: Final = 20
+logger = logging.getLogger(__name__)
+
+
+def setup(app: web.Application) -> None:
+    """Add the route; it is public because a client may sign in with its first message."""
+    app[SOCKETS] = Sockets()
+    auth.add_route(app, hdrs.METH_GET, "/ws", serve, auth.PUBLIC)
+    app.on_shutdown.append(_go_down)
+
+
+class Sockets:
+    """All open sockets of this process."""
+
+    def __init__(self) -> None:
+        self._open: set[Socket] = set()
+
+    def add(self, socket: "Socket") -> None:
+        """Remember an open socket."""
+        self._open.add(socket)
+
+    def discard(self, socket: "Socket") -> None:
+        """Forget it."""
+        self._open.discard(socket)
+
+    async def recheck(self) -> None:
+        """Ask for every socket whether its user may still be here; called when users, seats or tokens changed."""
+        for socket in list(self._open):
+            await socket.recheck()
+
+    async def close_all(self, code: int) -> None:
+        """Close every socket."""
+        async with asyncio.TaskGroup() as group:
+            for socket in list(self._open):
+                group.create_task(socket.close(code, GOODBYE_SECONDS))
+
+
+SOCKETS: web.AppKey[Sockets] = web.AppKey("sockets", Sockets)
+
+
+async def _go_down(app: web.Application) -> None:
+    await app[SOCKETS].close_all(GOING_DOWN)
+
+
+async def serve(request: web.Request) -> web.StreamResponse:
+    """Speak with one client until one side ends it."""
+    offered = [name.strip() for name in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",") if name.strip()]
+    if offered and PROTOCOL not in offered:
+        raise Problem(f"This server speaks {PROTOCOL}.", status=HTTPStatus.BAD_REQUEST)
+    response = web.WebSocketResponse(
+        protocols=(PROTOCOL,) if offered else (),
+        heartbeat=HEARTBEAT_SECONDS,
+        compress=False,
+        max_msg_size=_LARGEST_MESSAGE,
+        writer_limit=_UNSENT_BYTES,
+        timeout=SEND_SECONDS,
+    )
+    await response.prepare(request)
+    socket = Socket(request, response)
+    parts = services(request)
+    request.app[SOCKETS].add(socket)
+    parts.metrics.sockets.inc()
+    try:
+        await socket.run()
+    except Exception:
+        # The upgrade is done, so the HTTP border can no longer answer: this is its twin.
+        logger.exception("a socket failed")
+        await socket.close(WSCloseCode.INTERNAL_ERROR)
+    finally:
+        parts.metrics.sockets.dec()
+        request.app[SOCKETS].discard(socket)
+    return response
+
+
+class Socket:
+    """One client."""
+
+    def __init__(self, request: web.Request, response: web.WebSocketResponse) -> None:
+        self._request = request
+        self._response = response
+        self._parts: Services = services(request)
+        self._principal: auth.Principal | None = None
+        self._token: str | None = None
+        self._feeds: dict[Topic, Feed] = {}
+        self._pumps: list[asyncio.Task[None]] = []
+        self._mistakes = 0
+
+    async def run(self) -> None:
+        """Sign in, then answer the client's messages in their order."""
+        async with asyncio.TaskGroup() as group:
+            try:
+                if await self._sign_in():
+                    await self._answer_messages(group)
+            except ConnectionResetError:
+                pass  # the client is gone
+            except TimeoutError:
+                await self.close(TOO_SLOW)
+            finally:
+                for pump in self._pumps:
+                    pump.cancel()
+                if Topic.POPS in self._feeds and self._principal is not None:
+                    self._parts.service.agent_offline(self._principal.user.name)
+                for feed in self._feeds.values():
+                    feed.close()
+
+    async def recheck(self) -> None:
+        """Ask again who this is: shut out, out; another role or other phones, told."""
+        before = self._principal
+        if before is None or self._response.closed:
+            return
+        now = await self._identify()
+        if now is None:
+            await self.close(UNAUTHORIZED)
+        elif Topic.BOARD in self._feeds and not now.supervises:
+            await self.close(FORBIDDEN)
+        elif now.user != before.user:
+            self._principal = now
+            with contextlib.suppress(ConnectionResetError, TimeoutError):
+                await self._send_ready(now)
+
+    async def close(self, code: int, seconds: float = SEND_SECONDS) -> None:
+        """Say why and end it. A client that does not read gets a while, then the connection is dropped."""
+        transport = self._request.transport
+        if transport is not None:
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.abort)
+        with contextlib.suppress(TimeoutError, ConnectionResetError):
+            async with asyncio.timeout(seconds):
+                await self._response.close(code=code)
+
+    # Signing in.
+
+    async def _sign_in(self) -> bool:
+        if auth.COOKIE in self._request.cookies and not auth.same_origin(self._request):
+            await self.close(UNAUTHORIZED)
+            return False
+        principal = await auth.authenticate(self._request)
+        if principal is None:
+            principal = await self._sign_in_by_message()
+        if principal is None:
+            await self.close(UNAUTHORIZED)
+            return False
+        self._principal = principal
+        await self._send_ready(principal)
+        return True
+
+    async def _sign_in_by_message(self) -> auth.Principal | None:
+        try:
+            message = await self._response.receive(timeout=SIGN_IN_SECONDS)
+        except TimeoutError:
+            return None
+        if message.type is not WSMsgType.TEXT:
+            return None
+        try:
+            frame = decode_client(message.data)
+        except BadFrameError:
+            return None
+        if not isinstance(frame, Auth):
+            return None
+        self._token = frame.token
+        return await auth.by_token(self._request, frame.token)
+
+    async def _identify(self) -> auth.Principal | None:
+        if self._token is not None:
+            return await auth.by_token(self._request, self._token)
+        return await auth.authenticate(self._request)
+
+    async def _send_ready(self, principal: auth.Principal) -> None:
+        user = principal.user
+        await self._send(Ready(user.name, user.role.value, user.extensions))
+
+    # Messages.
+
+    async def _answer_messages(self, group: asyncio.TaskGroup) -> None:
+        async for message in self._response:
+            if message.type is not WSMsgType.TEXT:
+                await self._complain("send text frames")
+                continue
+            try:
+                frame = decode_client(message.data)
+            except BadFrameError as error:
+                await self._complain(str(error))
+                continue
+            match frame:
+                case Subscribe():
+                    await self._subscribe(group, frame.topic)
+                case Resync():
+                    await self._resync(frame.topic)
+                case Ping():
+                    await self._send(Pong())
+                case Auth():
+                    await self._complain("signed in already")
+
+    async def _subscribe(self, group: asyncio.TaskGroup, name: str) -> None:
+        principal = self._principal
+        topic = Topic(name) if name in set(Topic) else None
+        if principal is None or topic is None or (topic is Topic.BOARD and not principal.supervises):
+            await self.close(FORBIDDEN)
+        elif topic in self._feeds:
+            self._feeds[topic].resync()
+        else:
+            subject = BOARD_SUBJECT if topic is Topic.BOARD else pops_subject(principal.user.name)
+            feed = self._feeds[topic] = Feed(self._parts.bus, subject)
+            self._pumps.append(group.create_task(self._pump(feed)))
+            if topic is Topic.POPS:
+                self._parts.service.agent_online(principal.user.name)
+
+    async def _resync(self, name: str) -> None:
+        feed = next((feed for topic, feed in self._feeds.items() if topic == name), None)
+        if feed is None:
+            await self._complain("subscribe to the topic first")
+        else:
+            feed.resync()
+
+    async def _complain(self, text: str) -> None:
+        self._mistakes += 1
+        if self._mistakes > _MOST_MISTAKES:
+            await self.close(MISBEHAVED)
+        else:
+            await self._send(ErrorFrame(text))
+
+    # Frames out.
+
+    async def _pump(self, feed: Feed) -> None:
+        """Carry one topic to the client."""
+        try:
+            async for frame in feed:
+                await self._send_bytes(frame)
+        except (LaggingError, TimeoutError):
+            self._parts.metrics.slow_sockets.inc()
+            await self.close(TOO_SLOW)
+        except ConnectionResetError:
+            pass  # the reader sees it too and ends the socket
+
+    async def _send(self, frame: ServerFrame) -> None:
+        await self._send_bytes(encode(frame))
+
+    async def _send_bytes(self, frame: bytes) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            await self._response.send_frame(frame, WSMsgType.TEXT)
