@@ -1,0 +1,1 @@
+"""Pages for people: each module adds its routes in `setup(app)`; templates and browser modules do the showing."""

@@ -1,0 +1,121 @@
+"""Turns a template and its facts into a page: one environment, escaped by default, compiled before the first request.
+
+Pages carry no script or style of their own, so the content security policy can forbid both.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from babel import dates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
+
+from web.auth import PRINCIPAL
+from web.pages import assets, language
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+LARGE = 100
+"""From so many rows on a page is rendered in a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Everything that is read once at start."""
+
+    environment: Environment
+    assets: assets.Assets
+    languages: Mapping[str, language.Language]
+
+
+RENDERER = web.AppKey("renderer", Renderer)
+
+
+@pass_context
+def _gettext(context: Context, text: str, /, **values: object) -> str:
+    return _fill(context["language"].translations.gettext(text), values)
+
+
+@pass_context
+def _ngettext(context: Context, one: str, many: str, n: int, /, **values: object) -> str:
+    return _fill(context["language"].translations.ngettext(one, many, n), {"n": n, **values})
+
+
+def _fill(text: str, values: Mapping[str, object]) -> Markup:
+    """Put values into a translated text; both are escaped, the text too: a catalogue is no place for markup."""
+    return Markup(escape(text)) % {name: escape(value) for name, value in values.items()} if values else escape(text)
+
+
+def duration(seconds: float | None) -> str:
+    """Write seconds as people read them off a clock: `3:12`, `1:02:09`."""
+    whole = round(seconds or 0)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+@pass_context
+def _when(context: Context, at: float | None) -> Markup:
+    """Write an instant so that it is readable without script (UTC); a module rewrites it in the reader's time zone."""
+    if at is None:
+        return Markup("")
+    moment = datetime.fromtimestamp(at, UTC)
+    text = dates.format_datetime(moment, "short", locale=context["language"].code)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(moment.isoformat(), text, text)  # noqa: S704
+
+
+def load() -> Renderer:
+    """Compile every template and read every catalogue. Blocks: call it in a thread."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, auto_reload=False,
+        trim_blocks=True, lstrip_blocks=True, cache_size=-1,
+    )  # fmt: skip
+    files = assets.load()
+    environment.globals.update(_=_gettext, ngettext=_ngettext, static=files.url)
+    environment.filters.update(duration=duration, when=_when)
+    for name in environment.list_templates():
+        environment.get_template(name)
+    return Renderer(environment, files, language.load())
+
+
+def speaks(request: web.Request) -> language.Language:
+    """Return the language this reader is answered in."""
+    languages = request.app[RENDERER].languages
+    return language.choose(languages, request.cookies.get(language.COOKIE), request.headers.get("Accept-Language", ""))
+
+
+async def render(
+    request: web.Request, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200, rows: int = 0
+) -> web.Response:
+    """Answer with a page; `rows` says how long it is, because a long one is rendered in a thread."""
+    renderer = request.app[RENDERER]
+    chosen = speaks(request)
+    principal = request.get(PRINCIPAL)
+    values = {
+        "language": chosen,
+        "languages": renderer.languages,
+        "messages": Markup(_script_json(chosen.script)),  # noqa: S704  # every "<" is written as an escape
+        "user": principal.user if principal else None,
+        "csrf": (principal.csrf or "") if principal else "",
+        "path": request.path,
+        **(context or {}),
+    }
+    write: Callable[[Mapping[str, Any]], str] = renderer.environment.get_template(template).render
+    text = await asyncio.to_thread(write, values) if rows >= LARGE else write(values)
+    return web.Response(text=text, content_type="text/html", status=status)
+
+
+def _script_json(value: object) -> str:
+    """Write JSON that may stand inside a `script` element."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def translate(request: web.Request, text: str, /, **values: object) -> str:
+    """Say one sentence in the reader's language, for what handlers put into pages (it is escaped there)."""
+    said = speaks(request).translations.gettext(text)
+    return said % values if values else said

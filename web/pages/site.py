@@ -1,0 +1,34 @@
+"""What every page shares: static files, templates and catalogues read once at start, and the choice of language."""
+
+import asyncio
+
+from aiohttp import web
+
+from web.auth import PUBLIC, add_route, safe_next, same_origin
+from web.pages import assets, rendering
+from web.pages.language import COOKIE
+
+_A_YEAR = 365 * 24 * 3600
+
+
+def setup(app: web.Application) -> None:
+    """Add the static files and the language switch, and read everything before the first request."""
+    app.on_startup.append(_read)
+    add_route(app, "GET", "/static/{stamp}/{path:.+}", assets.send, PUBLIC)
+    add_route(app, "POST", "/language", choose_language, PUBLIC)
+
+
+async def _read(app: web.Application) -> None:
+    renderer = await asyncio.to_thread(rendering.load)
+    app[rendering.RENDERER] = renderer
+    app[assets.ASSETS] = renderer.assets
+
+
+async def choose_language(request: web.Request) -> web.Response:
+    """Remember the reader's language in the browser; an unknown one changes nothing."""
+    form = await request.post()
+    code, back = str(form.get("language", "")), str(form.get("next", "/"))
+    answer = web.Response(status=303, headers={"Location": safe_next(back)})
+    if same_origin(request) and code in request.app[rendering.RENDERER].languages:
+        answer.set_cookie(COOKIE, code, max_age=_A_YEAR, samesite="Lax", httponly=True, path="/")
+    return answer

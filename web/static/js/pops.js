@@ -1,0 +1,233 @@
+// The agent's cards: which are up, which one is in front. A new ring comes to the front unless something is being typed
+// there; then its name shows on a tab that blinks, and the key beside it brings it up.
+import { get, patch, post } from "./api.js";
+import { CardView, cardName } from "./card.js";
+import { announce, h, icon, setText, toast } from "./dom.js";
+import { sendForgotten } from "./note.js";
+import { ring, ringDetail } from "./ring.js";
+import { t } from "./words.js";
+
+const CLOSED = {
+  answered_elsewhere: (name) => t("{name}: a colleague has taken the call.", { name }),
+  caller_gone: (name) => t("{name} hung up before anyone answered.", { name }),
+};
+
+export class Pops extends EventTarget {
+  #home;
+  #pops = new Map();
+  #active = null;
+  #results = [];
+  #tabs = h("div", { class: "pop-tabs", role: "tablist", "aria-label": t("Calls at your phone") });
+  #stack = h("div", { class: "pop-stack" });
+
+  /** `docked`: the cards lie over another page and begin as a line at its edge. */
+  constructor(home, { docked }) {
+    super();
+    this.#home = home;
+    this.docked = docked;
+    home.append(this.#tabs, this.#stack);
+    this.#loadResults();
+    addEventListener("pagehide", () => this.#flushAll());
+  }
+
+  get size() {
+    return this.#pops.size;
+  }
+
+  /** The states of all cards, for the agent's own state in the header. */
+  get states() {
+    return [...this.#pops.values()].map(({ pop }) => pop);
+  }
+
+  get active() {
+    return this.#pops.get(this.#active) || null;
+  }
+
+  async #loadResults() {
+    try {
+      this.#results = (await get("/dispositions?limit=100")).items;
+    } catch {
+      setTimeout(() => this.#loadResults(), 5000);
+      return;
+    }
+    for (const entry of this.#pops.values()) {
+      entry.actions.results = this.#results;
+      entry.view.update(entry.pop);
+    }
+  }
+
+  snapshot(state) {
+    const ids = new Set(state.pops.map(({ call_id: id }) => id));
+    for (const id of [...this.#pops.keys()]) if (!ids.has(id)) this.#remove(id);
+    for (const pop of state.pops) this.#put(pop, false);
+    this.#changed();
+    sendForgotten((id) => this.#pops.has(id));
+  }
+
+  delta(frame) {
+    if (frame.type === "pop.show") this.#put({ status: "ringing", ...frame }, true);
+    else if (frame.type === "pop.close") this.#close(frame);
+    else if (frame.type === "pop.update") {
+      const entry = this.#pops.get(frame.call_id);
+      if (!entry) return;
+      this.#put({ ...entry.pop, ...(frame.status && { status: frame.status }), ...(frame.card && { card: frame.card }) }, false);
+    }
+    this.#changed();
+  }
+
+  #put(pop, isNew) {
+    const known = this.#pops.get(pop.call_id);
+    if (known) {
+      known.pop = { ...known.pop, ...pop };
+      known.view.update(known.pop);
+      return;
+    }
+    const entry = { pop: { reason: "ring", ...pop, pinned: false } };
+    entry.actions = this.#actionsOf(entry);
+    entry.view = new CardView(entry.pop, entry.actions);
+    entry.view.element.hidden = true;
+    this.#pops.set(pop.call_id, entry);
+    this.#stack.append(entry.view.element);
+    if (isNew) announce(`${entry.pop.reason === "dial" ? t("Calling") : t("Ringing")}: ${[cardName(pop.card), pop.card.contact?.company].filter(Boolean).join(", ")}`);
+    if (!this.#mayComeToFront(entry)) return;
+    this.#front(pop.call_id);
+    if (isNew) entry.view.element.classList.add("pop-arrives");
+  }
+
+  #mayComeToFront(entry) {
+    if (this.docked) return false;
+    const front = this.active;
+    if (!front) return !entry.pop.minimised;
+    return !front.view.isTyping && !front.pop.pinned && front.pop.status === "wrap_up" && entry.pop.status === "ringing";
+  }
+
+  #front(id) {
+    this.#active = id;
+    for (const [key, { view }] of this.#pops) view.element.hidden = key !== id;
+    this.#home.classList.toggle("is-open", id !== null);
+  }
+
+  #actionsOf(entry) {
+    const id = entry.pop.call_id;
+    const path = encodeURIComponent(id);
+    const attempt = async (work) => {
+      try {
+        return await work();
+      } catch (error) {
+        toast(error.message, { kind: "error" });
+        return undefined;
+      }
+    };
+    return {
+      results: this.#results,
+      result: (result) => attempt(async () => {
+        await entry.view.note.flush();
+        await patch(`/calls/${path}`, { disposition: result });
+        if (this.#pops.has(id)) this.#put({ call_id: id, card: { ...entry.pop.card, disposition: result } }, false);
+        if (result !== null && entry.pop.status === "wrap_up") await this.#finish(entry);
+      }),
+      hangUp: () => attempt(() => post(`/live/${path}/hangup`)),
+      dismiss: () => attempt(() => this.#finish(entry)),
+      minimise: () => {
+        entry.pop.minimised = true;
+        this.#front(null);
+        this.#changed();
+      },
+      pin: () => {
+        entry.pop.pinned = !entry.pop.pinned;
+        entry.view.update(entry.pop);
+      },
+    };
+  }
+
+  /** Put a card away once its note is on the server; without the server it stays. */
+  async #finish(entry) {
+    const saved = await entry.view.note.flush();
+    if (!saved) {
+      toast(t("The note is not saved yet; the card stays until it is."), { kind: "error" });
+      return;
+    }
+    await post(`/pops/${encodeURIComponent(entry.pop.call_id)}/dismiss`);
+  }
+
+  #close({ call_id: id, reason }) {
+    const entry = this.#pops.get(id);
+    if (!entry) return;
+    const name = cardName(entry.pop.card);
+    entry.view.note.flush();
+    this.#remove(id);
+    const words = CLOSED[reason]?.(name);
+    const reopen = { label: t("Reopen"), run: () => post(`/pops/${encodeURIComponent(id)}/reopen`).catch((error) => toast(error.message, { kind: "error" })) };
+    if (words) toast(words, { action: reopen });
+    this.dispatchEvent(new CustomEvent("closed", { detail: { id, reason } }));
+  }
+
+  #remove(id) {
+    this.#pops.get(id)?.view.element.remove();
+    this.#pops.delete(id);
+    if (this.#active !== id) return;
+    const next = [...this.#pops.values()].find(({ pop }) => !pop.minimised);
+    this.#front(!this.docked && next ? next.pop.call_id : null);
+  }
+
+  #changed() {
+    const several = this.#pops.size > 1 || (this.#pops.size === 1 && this.#active === null);
+    this.#tabs.hidden = !several && !this.docked;
+    this.#drawTabs();
+    this.#home.classList.toggle("has-pops", this.#pops.size > 0);
+    const ringing = this.states.filter(({ status, reason, card }) => status === "ringing" && reason !== "dial" && card.direction !== "outbound");
+    ring(ringing.map(({ call_id: id, card }) => ({ id, name: cardName(card), detail: ringDetail(card) })));
+    this.dispatchEvent(new CustomEvent("changed"));
+  }
+
+  /** Tabs are kept by call, so that one never moves away under the pointer. */
+  #drawTabs() {
+    const kept = new Map([...this.#tabs.children].map((tab) => [tab.dataset.callId, tab]));
+    for (const [id, tab] of kept) if (!this.#pops.has(id)) tab.remove();
+    for (const [id, { pop }] of this.#pops) {
+      let tab = kept.get(id);
+      if (!tab) {
+        tab = h("button", { type: "button", role: "tab", class: "pop-tab", data: { callId: id, testid: "pop-tab" }, onclick: () => this.toggle(id) },
+          icon("phone-call"), h("span", { class: "pop-tab-name" }), h("small", {}));
+        this.#tabs.append(tab);
+      }
+      tab.dataset.status = pop.status;
+      tab.setAttribute("aria-selected", String(id === this.#active));
+      setText(tab.querySelector(".pop-tab-name"), cardName(pop.card));
+      setText(tab.querySelector("small"), [pop.card.contact?.company, pop.card.queue].filter(Boolean).join(" · "));
+    }
+  }
+
+  toggle(id) {
+    const entry = this.#pops.get(id);
+    if (!entry) return;
+    entry.pop.minimised = id === this.#active && this.docked;
+    this.#front(id === this.#active && this.docked ? null : id);
+    this.#changed();
+  }
+
+  /** Bring the next card to the front. */
+  next() {
+    const ids = [...this.#pops.keys()];
+    if (ids.length) this.toggle(ids[(ids.indexOf(this.#active) + 1) % ids.length]);
+  }
+
+  /** What a key does to the card in front; true when it did something. */
+  act(what, argument) {
+    if (!this.active && this.#pops.size === 1) this.toggle([...this.#pops.keys()][0]);
+    const entry = this.active;
+    if (!entry) return false;
+    const { pop, view, actions } = entry;
+    if (what === "note") view.focusNote();
+    else if (what === "result" && this.#results[argument]) actions.result(this.#results[argument]);
+    else if (what === "hangup" && (pop.status === "talking" || pop.reason === "dial")) actions.hangUp();
+    else if (what === "minimise") actions.minimise();
+    else if (what === "done" && pop.status === "wrap_up") actions.dismiss();
+    else return false;
+    return true;
+  }
+
+  #flushAll() {
+    for (const { view } of this.#pops.values()) view.note.flush();
+  }
+}

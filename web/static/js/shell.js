@@ -1,0 +1,191 @@
+// What every page has: theme, keys, dial buttons, the cards of this agent's phone, and what is down and since when.
+import { get, post } from "./api.js";
+import { announce, everySecond, h, icon, setText, show, toast } from "./dom.js";
+import { Pops } from "./pops.js";
+import { setSound, soundIsOn } from "./ring.js";
+import { showShortcuts, listen } from "./shortcuts.js";
+import { Socket } from "./socket.js";
+import { secondsSince, serverNow } from "./clock.js";
+import { STATES, duration, exactMoment, moment, t, timeOfDay } from "./words.js";
+
+const READY_EVERY = 10000;
+const me = document.body.dataset.user;
+
+function theme() {
+  document.querySelectorAll("[data-theme-switch]").forEach((button) => button.addEventListener("click", () => {
+    const dark = document.documentElement.dataset.bsTheme !== "dark";
+    document.documentElement.dataset.bsTheme = dark ? "dark" : "light";
+    try {
+      localStorage.setItem("callcard.theme", dark ? "dark" : "light");
+    } catch {
+      // The choice lasts for this page then.
+    }
+  }));
+}
+
+/** Instants come from the server in UTC; here they are told in the reader's own time. */
+export function tellTimes(root = document) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    element.title = exactMoment(element.dateTime);
+    setText(element, moment(element.dateTime));
+  }
+}
+
+export async function dial(number) {
+  try {
+    const call = await post("/dial", { to: number });
+    toast(t("Your phone {extension} rings; take it and {number} is called.", { extension: call.extension, number: call.to }));
+    announce(t("Calling {number}", { number }));
+    return call;
+  } catch (error) {
+    toast(error.errors.some(({ field }) => field === "extension") ? t("Choose your phone first: the desktop asks which one you are at.") : error.message, { kind: "error" });
+    return null;
+  }
+}
+
+function dialButtons() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-dial]");
+    if (!button) return;
+    event.preventDefault();
+    dial(button.dataset.dial);
+  });
+}
+
+/** One line under the header while something is down; what is shown meanwhile is old, so it is greyed. */
+class Banner {
+  #places = new Map();
+
+  set(name, text, since) {
+    const here = this.#places.get(name);
+    if (!text) {
+      here?.remove();
+      this.#places.delete(name);
+    } else if (here) setText(here.querySelector("span"), text);
+    else {
+      const clock = h("span", { class: "banner-clock" });
+      const line = h("div", { class: "banner", role: "alert", data: { testid: `banner-${name}` } }, icon(name === "server" ? "wifi-off" : "plug-connected-x"), h("span", {}, text),
+        h("span", { class: "banner-since" }, t("since {time}", { time: timeOfDay(since) })), clock);
+      document.getElementById("banners").append(line);
+      this.#places.set(name, line);
+      everySecond(clock, () => setText(clock, duration((serverNow() - since) / 1000)));
+    }
+    document.body.classList.toggle("is-stale", this.#places.size > 0);
+  }
+}
+
+export const banner = new Banner();
+export const socket = me ? new Socket() : null;
+export let pops = null;
+
+/** A PBX that is away: /readyz says which; since when is what this page saw, unless the board knows better. */
+function watchReadiness() {
+  const away = new Map();
+  const look = async () => {
+    if (document.visibilityState !== "visible" || !socket.isUp) return;
+    try {
+      const answer = await (await fetch("/readyz", { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(5000) })).json();
+      const bad = Object.entries(answer.checks || {}).filter(([, state]) => state !== "up" && state !== "ok" && state !== true);
+      for (const [name] of away) if (!bad.some(([other]) => other === name)) away.delete(name) && banner.set(name, null);
+      for (const [name] of bad) {
+        if (!away.has(name)) away.set(name, Date.now());
+        banner.set(name, checkWords(name), away.get(name));
+      }
+    } catch {
+      // The socket's own banner says when the server is away.
+    }
+  };
+  look();
+  setInterval(look, READY_EVERY);
+}
+
+function checkWords(name) {
+  if (name === "database") return t("The database cannot be reached. Notes are kept in this browser until it is back.");
+  if (name === "bus") return t("The servers cannot talk to each other. Cards may be late.");
+  return t("The telephone system ({name}) is not connected. Calls are not shown until it is back.", { name: name.replace(/^pbx[:. ]?/, "") || "main" });
+}
+
+function ownState() {
+  const place = document.getElementById("own-state");
+  const agent = { state: null, since: null, reason: null };
+  const clock = h("span", { class: "state-clock" });
+  let extensions = [];
+  const paint = () => {
+    const states = pops.states;
+    const talking = states.find(({ status, card }) => status === "talking" && card);
+    const ringing = states.find(({ status }) => status === "ringing");
+    const wrap = states.find(({ status }) => status === "wrap_up");
+    let state = talking ? "on_call" : ringing ? "ringing" : wrap ? "wrap_up" : agent.state || "available";
+    if (!talking && !ringing && !wrap && ["on_call", "ringing", "wrap_up"].includes(state)) state = "available";
+    if (!extensions.length) state = "offline";
+    if (agent.state === "paused" && !talking && !ringing) state = "paused";
+    place.hidden = false;
+    place.dataset.state = state;
+    place.since = talking?.card.answered_at || (wrap && state === "wrap_up" ? wrap.card.ended_at : null) || (state === agent.state ? agent.since : null);
+    const may = extensions.length > 0 && (state === "available" || state === "paused");
+    show(place, [state, extensions, agent.reason, may], () => [
+      h("span", { class: `state-pill state-${state}` }, h("i", { class: "state-dot" }), h("span", { data: { testid: "own-state-name" } }, extensions.length ? (state === "paused" && agent.reason ? `${STATES.paused}: ${agent.reason}` : STATES[state]) : t("No phone"))),
+      clock,
+      extensions.length > 0 && h("span", { class: "state-phone d-none d-sm-inline-flex", title: t("Your phone"), data: { testid: "own-phone" } }, icon("device-landline-phone"), extensions.join(", ")),
+      may && h("button", { type: "button", class: "btn btn-icon btn-sm btn-ghost-secondary", title: state === "paused" ? t("Be available again") : t("Pause: no calls from queues"), "aria-label": state === "paused" ? t("Be available again") : t("Pause: no calls from queues"),
+        data: { testid: "pause" }, onclick: () => turn(state === "paused" ? "unpause" : "pause") }, icon(state === "paused" ? "player-play" : "player-pause")),
+    ]);
+  };
+  const look = async () => {
+    try {
+      const [page, seat] = await Promise.all([get("/agents?limit=500"), get("/me/seat")]);
+      const mine = page.items.find(({ id }) => id === me);
+      extensions = seat.extensions;
+      Object.assign(agent, { state: mine?.state === "offline" || mine?.state === "unreachable" ? (mine.state === "unreachable" ? "unreachable" : "available") : mine?.state, since: mine?.since, reason: mine?.paused_reason });
+    } catch {
+      // The banner says what is down; the state stays as it was known.
+    }
+    paint();
+  };
+  const turn = async (what) => {
+    try {
+      await post(`/agents/${encodeURIComponent(me)}/${what}`, {});
+    } catch (error) {
+      toast(error.message, { kind: "error" });
+    }
+    setTimeout(look, 400);
+  };
+  everySecond(place, () => setText(clock, place.since ? duration(secondsSince(place.since)) : ""));
+  pops.addEventListener("changed", paint);
+  pops.addEventListener("closed", () => setTimeout(look, 500));
+  document.addEventListener("callcard:seat", look);
+  look();
+  setInterval(look, 15000);
+}
+
+function sound() {
+  const label = document.querySelector("[data-sound-label]");
+  const paint = () => label && setText(label, soundIsOn() ? t("Ring sound: on") : t("Ring sound: off"));
+  document.querySelector("[data-sound-switch]")?.addEventListener("click", () => {
+    setSound(!soundIsOn());
+    paint();
+  });
+  paint();
+}
+
+function start() {
+  theme();
+  tellTimes();
+  document.body.addEventListener("htmx:afterSwap", (event) => tellTimes(event.target));
+  if (!me) return;
+  dialButtons();
+  sound();
+  document.querySelectorAll("[data-shortcuts]").forEach((button) => button.addEventListener("click", showShortcuts));
+  const home = document.getElementById("pops");
+  pops = new Pops(home, { docked: home.classList.contains("pop-dock") });
+  socket.addEventListener("snapshot", ({ detail }) => detail.topic === "pops" && pops.snapshot(detail.state));
+  socket.addEventListener("delta", ({ detail }) => detail.type.startsWith("pop.") && pops.delta(detail));
+  socket.addEventListener("down", ({ detail }) => banner.set("server", t("The link to the server is down. What you see may be old."), detail.since));
+  socket.addEventListener("up", () => banner.set("server", null));
+  socket.subscribe("pops");
+  listen(pops);
+  ownState();
+  watchReadiness();
+}
+
+start();
