@@ -37,6 +37,7 @@ class Subscription:
         self._forget = forget
         self._size = size
         self._frames: deque[bytes] = deque()
+        self._interrupted = False
         self._ready = asyncio.Event()
 
     def deliver(self, frame: bytes) -> None:
@@ -50,22 +51,23 @@ class Subscription:
             self._frames.append(frame)
         self._ready.set()
 
-    def wake(self) -> None:
-        """Let a waiting `get` return None, so that its reader looks around."""
+    def interrupt(self) -> None:
+        """Drop what waits and have the reader start over: frames were missed, or it asked for the snapshot."""
+        self._frames.clear()
+        self._interrupted = True
         self._ready.set()
 
     async def get(self) -> bytes | None:
-        """Wait for the next frame; None after `wake`. Raises LaggingError."""
-        if not self._frames and not self.lagging:
+        """Wait for the next frame; None: start over with the snapshot. Raises LaggingError."""
+        while not (self._frames or self.lagging or self._interrupted):
+            self._ready.clear()
             await self._ready.wait()
-        self._ready.clear()
         if self.lagging:
             raise LaggingError
-        return self._frames.popleft() if self._frames else None
-
-    def drop(self) -> None:
-        """Forget the frames that wait: a snapshot that was taken later holds them all."""
-        self._frames.clear()
+        if self._interrupted:
+            self._interrupted = False
+            return None
+        return self._frames.popleft()
 
     def close(self) -> None:
         """Get no more frames."""
@@ -137,9 +139,15 @@ class LocalBus:
         """Become the owner that answers requests, or (None) stop being it."""
         self._answer = handler
 
-    def subscribed(self, subject: str) -> bool:
-        """Whether anyone here listens to a subject."""
-        return subject in self._subscriptions
+    def subjects(self) -> set[str]:
+        """Return what anyone here listens to."""
+        return set(self._subscriptions)
+
+    def interrupt(self) -> None:
+        """Have every reader start over: frames from other nodes may have been missed."""
+        for readers in self._subscriptions.values():
+            for subscription in readers:
+                subscription.interrupt()
 
     def _forget(self, subscription: Subscription) -> None:
         readers = self._subscriptions.get(subscription.subject)

@@ -33,19 +33,16 @@ class Feed:
             if self._seq is None:
                 return await self._snapshot()
             frame = await self._subscription.get()
-            if frame is None or self._seq is None:
-                continue
-            seq = sequence(frame)
-            if seq == self._seq + 1:
+            seq = None if frame is None else sequence(frame)
+            if frame is not None and seq == self._seq + 1:
                 self._seq = seq
                 return frame
-            if seq > self._seq:
+            if seq is None or seq > self._seq:
                 self._seq = None
 
     def resync(self) -> None:
         """Send the snapshot again: the client saw a gap."""
-        self._seq = None
-        self._subscription.wake()
+        self._subscription.interrupt()
 
     def close(self) -> None:
         """Stop listening."""
