@@ -8,6 +8,7 @@ import contextlib
 import logging
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -40,7 +41,7 @@ REVISION_SECONDS: Final = 0.5
 RESTART_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 3.0
 """So long the start waits to know whether a PBX is ours to watch."""
-STOP_SECONDS: Final = 8.0
+STOP_SECONDS: Final = 7.0
 """All of the stopping together; SIGTERM is answered within 10 s."""
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Extensions:
 class Node:
     """One running process: what it is made of and how its parts run together."""
 
-    def __init__(self, settings: Settings, db: Database) -> None:
+    def __init__(self, settings: Settings, db: Database, key: bytes) -> None:
         self._settings = settings
         self._extensions = Extensions()
         numbering = Numbering(
@@ -72,13 +73,16 @@ class Node:
             Stores(people, calls, staff, numbering),
             bus,
             pbxs=[address.name for address in settings.ami] or ["main"],
+            # After a take-over numbering goes on above what the node before reached, so that no delta looks old.
+            first_seq=0 if settings.bus_url is None else int(time.time() * 1000),
             on_pop=metrics.pop_latency.observe,
         )
         self._trackers: dict[str, Tracker] = {}
+        self._looked = asyncio.Event()
         metrics.watch_trackers(self._trackers)
         self.services = Services(
             settings=settings,
-            signing_key=signing_key(settings),
+            signing_key=key,
             db=db,
             staff=staff,
             people=people,
@@ -99,18 +103,13 @@ class Node:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(_forever("bus", parts.bus.run)),
-                group.create_task(_forever("service", parts.service.run)),
                 group.create_task(_forever("watchdog", partial(watch_loop, parts.metrics))),
                 group.create_task(_forever("revision", self._follow_revision)),
+                group.create_task(_forever("operation", partial(own, parts.db, "service", self._operate, self._look))),
             ]
             try:
-                for address in self._settings.ami:
-                    looked = asyncio.Event()
-                    watch = partial(self._watch, address, looked)
-                    owning = partial(own, parts.db, f"PBX {address.name}", watch, looked.set)
-                    tasks.append(group.create_task(_forever(f"PBX {address.name}", owning)))
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(looked.wait(), LOOK_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._looked.wait(), LOOK_SECONDS)
                 await runner.setup()
                 started(await self._listen(runner))
                 await stop.wait()
@@ -130,8 +129,22 @@ class Node:
         shown = f"[{host}]" if ":" in host else host
         return f"http://{shown}:{actual}"
 
-    async def _watch(self, address: AmiAddress, looked: asyncio.Event) -> None:
-        """Watch one PBX as its owner, until cancelled."""
+    def _look(self) -> None:
+        """Note that it is known now whether this node owns the service."""
+        self._looked.set()
+
+    async def _operate(self) -> None:
+        """Watch the PBXs and decide who must see what, as the one node that does, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_forever("service", self.services.service.run))
+            for address in self._settings.ami:
+                watched = asyncio.Event()
+                group.create_task(_forever(f"PBX {address.name}", partial(self._watch, address, watched)))
+                await watched.wait()
+            self._look()
+
+    async def _watch(self, address: AmiAddress, watched: asyncio.Event) -> None:
+        """Watch one PBX, until cancelled."""
         parts, name = self.services, address.name
         link = AmiLink(address)
         journal = Journal(self._settings.var_dir / "journal", name=name)
@@ -141,7 +154,7 @@ class Node:
         tracker.adopt(running)
         parts.service.adopt(running)
         self._trackers[name] = tracker
-        looked.set()
+        watched.set()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(link.run())
@@ -188,10 +201,11 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    key = await asyncio.to_thread(signing_key, settings)
     await upgrade(settings.database_url)
     db = await Database.open(settings.database_url)
     try:
-        node = Node(settings, db)
+        node = Node(settings, db, key)
         if prepared is not None:
             prepared(node)
         running = asyncio.create_task(node.run(stop, started or _say_started))

@@ -127,6 +127,7 @@ async def _answer(request: web.Request, problem: Problem) -> web.StreamResponse:
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers[hdrs.SERVER] = "Callcard"
     if not isinstance(request.match_info.route.resource, web.StaticResource):
         response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
     request_id = request.get(_REQUEST_ID)

@@ -195,7 +195,7 @@ async def sign_out(request: web.Request, next_path: str = "/login") -> web.Respo
 
 
 def same_origin(request: web.Request) -> bool:
-    """Tell whether the request comes from a page of ours; what is no browser sends no Origin and is not judged by it."""
+    """Tell whether the request comes from a page of ours; only browsers send an Origin, others are not judged by it."""
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return False
     origin = request.headers.get(hdrs.ORIGIN)

@@ -149,9 +149,9 @@ def _own_numbers(value: str) -> dict[str, Any]:
 
 
 def _region(value: str) -> dict[str, Any]:
-    if not re.fullmatch(r"[A-Za-z]{2}", value):
-        raise ValueError(f"{value!r} is no ISO region of two letters, for example BR")
-    return {"region": value.upper()}
+    from crm_core.numbers import Numbering
+
+    return {"region": Numbering(value).region}
 
 
 def _bus(value: str) -> dict[str, Any]:

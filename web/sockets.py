@@ -108,8 +108,9 @@ async def serve(request: web.Request) -> web.StreamResponse:
         writer_limit=_UNSENT_BYTES,
         timeout=SEND_SECONDS,
     )
-    await response.prepare(request)
     socket = Socket(request, response)
+    await socket.greet()
+    await response.prepare(request)
     parts = services(request)
     request.app[SOCKETS].add(socket)
     parts.metrics.sockets.inc()
@@ -182,12 +183,20 @@ class Socket:
 
     # Signing in.
 
+    async def greet(self) -> None:
+        """Find out, before the upgrade is answered, whether cookie or header say who this is."""
+        principal = await auth.authenticate(self._request) if self._trusted() else None
+        if principal is not None:
+            self._request[auth.PRINCIPAL] = principal
+            self._principal = principal
+
+    def _trusted(self) -> bool:
+        """Tell whether the cookie may speak for the client: it must not come from a page of somebody else."""
+        return auth.COOKIE not in self._request.cookies or auth.same_origin(self._request)
+
     async def _sign_in(self) -> bool:
-        if auth.COOKIE in self._request.cookies and not auth.same_origin(self._request):
-            await self.close(UNAUTHORIZED)
-            return False
-        principal = await auth.authenticate(self._request)
-        if principal is None:
+        principal = self._principal
+        if principal is None and self._trusted():
             principal = await self._sign_in_by_message()
         if principal is None:
             await self.close(UNAUTHORIZED)

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, generated from the routes and the models that validate, and a page to browse it."""
+"""The OpenAPI 3.1 document, generated from the routes and the models that validate."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,6 @@ from web.api.problems import CONTENT_TYPE, ProblemDetails
 from web.api.routes import PREFIX, Route
 
 DOCUMENT_PATH: Final = f"{PREFIX}/openapi.json"
-BROWSER_PATH: Final = "/api/docs"
 _REFERENCE: Final = "#/components/schemas/{name}"
 _INTEGERS: Final = frozenset({"contact_id"})
 """Names in a path that are numbers; the others are text."""
@@ -21,9 +20,9 @@ _INTEGERS: Final = frozenset({"contact_id"})
 Json = dict[str, Any]
 
 
-def setup(app: web.Application, routes: Sequence[Route]) -> None:
-    """Serve the document and its page; both are public, they tell nothing but the API."""
-    encoded = encode(document(routes))
+def setup(app: web.Application, described: Json) -> None:
+    """Serve the document; it is public, it tells nothing but the API."""
+    encoded = encode(described)
 
     async def send(_: web.Request) -> web.StreamResponse:
         return web.Response(body=encoded, content_type="application/json")

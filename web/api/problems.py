@@ -20,10 +20,10 @@ class FieldError(msgspec.Struct, frozen=True):
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     """An error as RFC 9457 writes it; `errors` names the refused fields."""
 
+    type: str
     title: str
     status: int
-    type: str = "about:blank"
-    detail: str = ""
+    detail: str
     errors: tuple[FieldError, ...] = ()
     checks: Mapping[str, str] = {}
 
@@ -117,6 +117,7 @@ class Invalid(Problem):
 def answer(problem: Problem, checks: Mapping[str, str] | None = None) -> web.Response:
     """Write a problem as a response."""
     details = ProblemDetails(
+        type="about:blank",
         title=problem.status.phrase,
         status=problem.status.value,
         detail=problem.detail,

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from web import auth
-from web.api import agents, board, calls, contacts, documents, live, me, users
+from web.api import agents, board, browser, calls, contacts, documents, live, me, users
 from web.api.routes import PREFIX, Route
 
 ROUTES: tuple[Route, ...] = (
@@ -21,4 +21,6 @@ def setup(app: web.Application) -> None:
     """Add every operation, and the document that describes them."""
     for route in ROUTES:
         auth.add_route(app, route.method, PREFIX + route.path, route.handler, route.access)
-    documents.setup(app, ROUTES)
+    document = documents.document(ROUTES)
+    documents.setup(app, document)
+    browser.setup(app, document)

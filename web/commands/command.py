@@ -12,7 +12,7 @@ from web.settings import Settings
 if TYPE_CHECKING:
     from crm_core.db import Database
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
 Result = TypeVar("Result")
 
 
