@@ -110,6 +110,7 @@ LAYOUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Shutdown": ("system", ("Shutdown", "Restart")),
     "SoftHangupRequest": ("call", (*CHANNEL, *_CAUSES)),
     "Unhold": ("call", CHANNEL),
+    "VarSet": ("dialplan", (*CHANNEL, "Variable", "Value")),
 }
 """Event name -> (privilege class, headers in order). A header without a value is left out, as Asterisk does."""
 

@@ -38,12 +38,19 @@ class VoiceMail:
         """Keep the message, if there is one, and end the call."""
         if asked:
             self.switch.request_hangup(channel, channel.cause or None)
-        if self.switch.timeline.now - self.started_at > SHORTEST_MESSAGE:
-            self.messages[self.mailbox] += 1
-            waiting = {"Waiting": "1", "New": str(self.messages[self.mailbox]), "Old": "0"}
-            self.switch.emit("MessageWaiting", channel.headers(), waiting, Mailbox=f"{self.mailbox}@default")
+        kept = self.switch.timeline.now - self.started_at > SHORTEST_MESSAGE
+        if kept:
+            self._keep_message(channel)
+        self.switch.emit("VarSet", channel.headers(), Variable="VMSTATUS", Value="SUCCESS" if kept else "FAILED")
         self.switch.soft_hangup(channel)
         self.switch.hang_up(channel, channel.cause)
+
+    def _keep_message(self, channel: Channel) -> None:
+        file = f"/var/spool/asterisk/voicemail/default/{self.mailbox}/INBOX/msg{self.messages[self.mailbox]:04}"
+        self.messages[self.mailbox] += 1
+        self.switch.emit("VarSet", channel.headers(), Variable="VM_MESSAGEFILE", Value=file)
+        waiting = {"Waiting": "1", "New": str(self.messages[self.mailbox]), "Old": "0"}
+        self.switch.emit("MessageWaiting", channel.headers(), waiting, Mailbox=f"{self.mailbox}@default")
 
 
 class Announcement:

@@ -1,135 +1,140 @@
 """The simulator against recordings of real Asterisk: same events, same headers, same order for each channel."""
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import pytest
 
-from telephony.simulator.frames import Frame
-from telephony.simulator.originating import Origination
-from telephony.simulator.pbx import Company, Pbx, ToPhones, ToQueue
-from telephony.simulator.queueing import WaitingQueue
-from telephony.simulator.switch import Party, Phone, Reaction
-from telephony.simulator.timeline import Timeline
+from tests.telephony.recording import ASTERISK22, Block, blocks_of
+from tests.telephony.simulated import SCENARIOS, blocks_of_frames, play_people
 
-RECORDINGS = Path(__file__).parents[1] / "recordings" / "asterisk22"
-CALLER = "+79161234567"
-
-UNREAD = {"VarSet", "RTCPSent", "RTCPReceived", "TestEvent", "CEL", "Cdr", "LocalBridge"}
-"""Events the product does not read and the simulator does not send."""
+UNREAD = {"RTCPSent", "RTCPReceived", "TestEvent", "CEL", "Cdr"}
+"""Events the product does not read; the simulator does not say them."""
 
 STEPS = {"Dial", "AppDial", "AppDial2", "AppQueue", "Queue", "Answer", "VoiceMail", "Hangup", "Busy", "Congestion"}
-"""Dialplan steps every dialplan takes; the lab's own (NoOp, Set, GotoIf, Log, Playback) are not compared."""
+"""Dialplan steps that follow from the call; the laboratory's own (NoOp, Set, GotoIf, Playback) are not compared."""
 
-Said = tuple[str, str, tuple[str, ...]]
-"""Event, the header that named the channel, all its headers."""
+VARIABLES = {"VMSTATUS", "VM_MESSAGEFILE"}
+"""The variables the product reads."""
+
+RACES = {
+    frozenset(pair)
+    for pair in (
+        # The phone answers an INVITE while the calling thread still says that it dials.
+        ("DialBegin/Dest", "Newstate"),
+        ("DialBegin/Dest", "HangupRequest"),
+        ("DialBegin/Dest", "Newexten"),
+        ("DialBegin/Dest", "NewConnectedLine"),
+        ("AgentCalled/Dest", "Newstate"),
+        ("AgentCalled/Dest", "Newexten"),
+        ("AgentCalled/Dest", "NewConnectedLine"),
+        ("DialState/Dest", "Newstate"),
+        ("DialState/Dest", "Newexten"),
+        ("DialState/Dest", "NewConnectedLine"),
+        # Originate reports from a thread of its own.
+        ("OriginateResponse", "Newstate"),
+        ("OriginateResponse", "DialEnd/Dest"),
+        # A transferred caller goes on in the dialplan while its old bridge is taken apart.
+        ("BridgeLeave", "Newexten"),
+    )
+}
+"""Events of one channel said by different threads: both orders are in the recordings (asterisk.md, 3.8)."""
+
+LEFT_OUT: Mapping[str, tuple[str, str]] = {
+    "queue_ringnoanswer_next": (
+        "AgentComplete",
+        "the recorded one came after both channels were gone and names neither; here it comes in time, as in 9 of 11",
+    ),
+}
+"""Recording -> an event that is not compared in it, and why."""
+
+Said = tuple[str, tuple[str, ...]]
+"""An event with the role the channel plays in it, and the names of all its headers in order."""
 
 
-@dataclass
-class Drive:
-    """A scenario: the lab's company, and what its people do."""
-
-    recording: str
-    people: Callable[[Pbx], None]
-    seconds: float
-    queues: Sequence[str] = ()
+def read(block: bytes) -> list[tuple[str, str]]:
+    lines = block.decode("utf-8", "surrogateescape").strip("\r\n").split("\r\n")
+    return [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
 
 
-def lab() -> Company:
-    names = ("One", "Two", "Three", "Four")
-    phones = tuple(Phone(f"200{number}", f"Agent {name}") for number, name in enumerate(names, 1))
-    return Company(
-        phones=(*phones, Phone("2010", "Offline", registered=False)),
-        queues=(
-            WaitingQueue("support", "ringall", ring_timeout=15),
-            WaitingQueue("sales", "linear", ring_timeout=4),
-            WaitingQueue("late", "ringall", ring_timeout=15),
-            WaitingQueue("empty", join_empty=False),
-        ),
-        routes={
-            "74951230001": ToQueue("support", timeout=60),
-            "74951230002": ToQueue("sales", timeout=60),
-            "74951230003": ToPhones(("2001", "2002", "2003"), timeout=20),
-            "74951230004": ToPhones(("2001",), timeout=8, mailbox="2001"),
-            "74951230011": ToQueue("support", timeout=5, mailbox="2000"),
-            "74951230018": ToPhones(("2001",), timeout=20),
-            "74951230019": ToQueue("empty"),
-            "74951230020": ToQueue("support", timeout=60, answer_first=False),
-            "74951230023": ToPhones(("2010",), timeout=20),
-        },
-        number="74951230000",
+def compared(recording: str, headers: Mapping[str, str]) -> bool:
+    event = headers["Event"]
+    if event == "Newexten":
+        return headers["Application"] in STEPS
+    if event == "VarSet":
+        return headers["Variable"] in VARIABLES
+    return event not in UNREAD and event != LEFT_OUT.get(recording, ("", ""))[0]
+
+
+def by_channel(recording: str, blocks: Sequence[Block]) -> list[list[Said]]:
+    """Collect what was said about each channel; channels in the order in which they began."""
+    said: dict[str, list[Said]] = {}
+    for _, block in blocks:
+        pairs = read(block)
+        headers = dict(pairs)
+        if "Event" not in headers or not compared(recording, headers):
+            continue
+        if headers["Event"] == "Newchannel":
+            said[headers["Channel"]] = []
+        for name, value in pairs:
+            if name.endswith("Channel") and value in said:
+                role = name.removesuffix("Channel")
+                event = f"{headers['Event']}/{role}" if role else headers["Event"]
+                said[value].append((event, tuple(key for key, _ in pairs)))
+    return [in_normal_order(sequence) for sequence in said.values()]
+
+
+def in_normal_order(sequence: Sequence[Said]) -> list[Said]:
+    """Order what may come in either order always the same way: two sequences are alike when this makes them equal."""
+    left, ordered = list(sequence), []
+    while left:
+        first = min((place for place in range(len(left)) if may_come_first(left, place)), key=lambda place: left[place])
+        ordered.append(left.pop(first))
+    return ordered
+
+
+def may_come_first(sequence: Sequence[Said], place: int) -> bool:
+    return all(frozenset((before[0], sequence[place][0])) in RACES for before in sequence[:place])
+
+
+@pytest.mark.parametrize("recording", SCENARIOS)
+def test_says_what_asterisk_says_about_each_channel(recording: str) -> None:
+    _, frames = play_people(SCENARIOS[recording])
+    assert by_channel(recording, blocks_of_frames(frames)) == by_channel(
+        recording, blocks_of(ASTERISK22 / f"{recording}.jsonl")
     )
 
 
-def pbx() -> Pbx:
-    return Pbx(Timeline(1795291188.0), lab())
+def lamp_of(extension: str, blocks: Sequence[Block]) -> list[str]:
+    told = (dict(read(block)) for _, block in blocks)
+    return [
+        headers["Status"]
+        for headers in told
+        if headers.get("Event") == "ExtensionStatus" and headers["Exten"] == extension
+    ]
 
 
-def record(drive: Drive) -> list[Frame]:
-    frames: list[Frame] = []
-    switch = pbx()
-    switch.switch.listeners.append(frames.append)
-    drive.people(switch)
-    switch.timeline.run_for(drive.seconds)
-    return frames
+@pytest.mark.parametrize("extension", ["2001", "2002"])
+@pytest.mark.parametrize(
+    "recording", ["did_answered", "ringgroup_answered", "queue_ringall_answered", "queue_ringnoanswer_next"]
+)
+def test_lamps_change_as_on_asterisk(recording: str, extension: str) -> None:
+    _, frames = play_people(SCENARIOS[recording])
+    real = lamp_of(extension, blocks_of(ASTERISK22 / f"{recording}.jsonl"))
+    assert lamp_of(extension, blocks_of_frames(frames)) == real
 
 
-def at(switch: Pbx, seconds: float, act: Callable[[], object]) -> None:
-    switch.timeline.after(seconds, lambda: (act(), None)[1])
+def members_said(blocks: Sequence[Block]) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    told = [read(block) for _, block in blocks]
+    return [
+        (headers["Event"], headers["Interface"], headers["Status"], tuple(name for name, _ in pairs))
+        for pairs, headers in ((pairs, dict(pairs)) for pairs in told)
+        if headers.get("Event", "").startswith("QueueMember")
+    ]
 
 
-def blocks_of(recording: str) -> list[list[tuple[str, str]]]:
-    blocks = []
-    for line in (RECORDINGS / f"{recording}.jsonl").read_text(encoding="utf-8").splitlines():
-        headers = [tuple(header.split(": ", 1)) for header in json.loads(line)["raw"].strip().split("\r\n")]
-        blocks.append([(header[0], header[1] if len(header) > 1 else "") for header in headers])
-    return [block for block in blocks if block[0][0] == "Event"]
-
-
-def blocks_said(frames: Sequence[Frame]) -> list[list[tuple[str, str]]]:
-    blocks = []
-    for frame in frames:
-        lines = frame.render(timestamps=False).decode().strip("\r\n").split("\r\n")
-        blocks.append([(line.split(":", 1)[0], line.split(":", 1)[1].strip()) for line in lines])
-    return blocks
-
-
-def by_channel(blocks: Sequence[Sequence[tuple[str, str]]]) -> list[list[Said]]:
-    """What was said about each channel, channels in the order in which they began."""
-    said: dict[str, list[Said]] = {}
-    for block in blocks:
-        event, headers = block[0][1], dict(block)
-        if event in UNREAD or (event == "Newexten" and headers["Application"] not in STEPS):
-            continue
-        if event == "Newchannel":
-            said.setdefault(headers["Channel"], [])
-        for key, value in block:
-            if key.endswith("Channel") and value in said:
-                said[value].append((event, key, tuple(name.rstrip(":") for name, _ in block)))
-    return list(said.values())
-
-
-def inbound(did: str, *acts: tuple[float, str]) -> Callable[[Pbx], None]:
-    """Let a caller ring `did`; then, after so many seconds: `answer 2001`, `put_down 2001`, `hang_up`..."""
-
-    def people(switch: Pbx) -> None:
-        caller = switch.inbound(CALLER, did)
-        for seconds, act in acts:
-            verb, *rest = act.split()
-            match verb:
-                case "answer":
-                    at(switch, seconds, lambda phone=rest[0]: switch.answer(phone))
-                case "decline":
-                    at(switch, seconds, lambda phone=rest[0], code=int(rest[1]): switch.decline(phone, code))
-                case "put_down":
-                    at(switch, seconds, lambda phone=rest[0]: switch.put_down(phone))
-                case "ami_hangup":
-                    at(switch, seconds, lambda: switch.hang_up(caller, asked=False))
-                case "transfer":
-                    at(switch, seconds, lambda to=rest[0]: switch.blind_transfer(switch.channels_at("2001")[0], to))
-                case _:
-                    at(switch, seconds, lambda: switch.hang_up(caller))
-
-    return people
+@pytest.mark.parametrize("recording", ["queue_ringall_answered", "queue_abandoned_ringing", "queue_timeout_voicemail"])
+def test_members_change_as_on_asterisk(recording: str) -> None:
+    _, frames = play_people(SCENARIOS[recording])
+    real = members_said(blocks_of(ASTERISK22 / f"{recording}.jsonl"))
+    # Two members' lamps change in the same millisecond: whose first is chance.
+    assert sorted(members_said(blocks_of_frames(frames))) == sorted(real)
