@@ -1,12 +1,13 @@
 """The call log as everyone else sees it. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from msgspec import UNSET, Struct, UnsetType
 
 from crm_core.numbers import Number
-from telephony.records import CallRecord, Direction, Outcome
+from crm_core.texts import bounded, line
+from telephony.records import CallRecord, Direction, LegResult, Outcome, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,29 @@ class CallRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedNote:
+    """A note that comes with an imported call."""
+
+    author: str
+    text: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class CallToSave:
-    """What `Calls.save` takes, for many calls at once."""
+    """A call as the machine knows it, on its way to the log.
+
+    `disposition` and `notes` are for imported calls: they are written only with a row that is new.
+    """
 
     call: CallRecord
     number: Number
     contact_id: int | None = None
     candidates: int = 0
     users: Mapping[str, str] = field(default_factory=dict)
+    """User name by extension."""
+    disposition: str | None = None
+    notes: tuple[ImportedNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +111,63 @@ class CallPatch(Struct, frozen=True):
     disposition: str | UnsetType | None = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     contact_id: int | UnsetType | None = UNSET
+
+
+def accepts(stored_end: float | None, stored_source: Source, incoming: CallRecord) -> bool:
+    """Tell whether a save may change a stored call.
+
+    A running call takes anything. An ended one is never reopened, and what was seen live is not overwritten by what
+    was rebuilt afterwards.
+    """
+    if stored_end is None:
+        return True
+    if incoming.ended_at is None:
+        return False
+    return incoming.source is Source.LIVE or stored_source is not Source.LIVE
+
+
+def newest(saves: Iterable[CallToSave]) -> dict[str, CallToSave]:
+    """Return one save per call, as if they had been written one after the other."""
+    found: dict[str, CallToSave] = {}
+    for save in saves:
+        before = found.get(save.call.id)
+        if before is None:
+            found[save.call.id] = save
+        elif accepts(before.call.ended_at, before.call.source, save.call):
+            contact_id = before.contact_id if save.contact_id is None else save.contact_id
+            users = {**save.users, **before.users}
+            found[save.call.id] = replace(save, contact_id=contact_id, users=users)
+    return found
+
+
+MISSED = frozenset({Outcome.MISSED, Outcome.ABANDONED, Outcome.NO_ANSWER, Outcome.VOICEMAIL})
+
+
+def missed_by(row: CallRow, user: str) -> bool:
+    """Tell whether a user should call back: someone rang at the user's phone and nobody talked to them."""
+    if row.record.direction is Direction.OUTBOUND or row.record.outcome not in MISSED:
+        return False
+    mine = {extension for extension, name in row.users.items() if name == user}
+    return any(
+        part.extension in mine and part.rang_at is not None and part.result is not LegResult.ANSWERED
+        for part in row.record.participants
+    )
+
+
+def missed_first(rows: Iterable[CallRow], user: str) -> tuple[CallRow, ...]:
+    """Return a user's calls, those to call back on top, each part newest first."""
+    return tuple(sorted(rows, key=lambda row: (not missed_by(row, user), -row.record.started_at)))
+
+
+LONGEST_NOTE = 20_000
+LONGEST_DISPOSITION = 60
+
+
+def check_note(text: str) -> str:
+    """Return a note's text as stored; raises InvalidField when it is too long."""
+    return bounded("text", text, LONGEST_NOTE)
+
+
+def check_disposition(disposition: str | None) -> str | None:
+    """Return a result as stored, None when blank; raises InvalidField when it is too long."""
+    return line(bounded("disposition", disposition or "", LONGEST_DISPOSITION)) or None

@@ -3,17 +3,52 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from crm_core.calls.rules import CallFilter, CallPatch, CallRow, CallToSave, Note, TraceEntry
+from msgspec import UNSET
+from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from crm_core.calls.lane import SavingLane
+from crm_core.calls.reading import RECORD, load_calls, wanted_calls
+from crm_core.calls.rules import (
+    CallFilter,
+    CallPatch,
+    CallRow,
+    CallToSave,
+    Note,
+    TraceEntry,
+    check_disposition,
+    check_note,
+    missed_first,
+)
+from crm_core.calls.saving import replace_words, write_calls
+from crm_core.calls.tables import CallTable, CallTag, DispositionRow, NoteRow, ParticipantRow, TraceRow
 from crm_core.db import Database
+from crm_core.errors import InvalidField, NotFound
 from crm_core.numbers import Number, Numbering
-from crm_core.pages import Page
-from telephony.records import CallRecord
+from crm_core.pages import Page, Position, decode_position, encode_cursor
+from crm_core.people.labels import label_ids
+from crm_core.people.linking import owners, relink, remember_choice
+from crm_core.people.rules import number_meaning, prepare_labels
+from crm_core.people.tables import ContactRow, NumberChoice, TagRow
+from crm_core.texts import clean
+from crm_core.upsert import upsert
+from telephony.records import CallRecord, LegResult
+
+BATCH = 500
+"""Calls of a bulk write that share one transaction: others get their turn in between."""
+MOST_OPEN = 5000
+MOST_STEPS = 500
 
 
 class Calls:
     """Queries and commands about calls."""
 
-    def __init__(self, db: Database, numbering: Numbering, *, clock: Callable[[], float] = time.time) -> None: ...
+    def __init__(self, db: Database, numbering: Numbering, *, clock: Callable[[], float] = time.time) -> None:
+        self._db = db
+        self._numbering = numbering
+        self._clock = clock
+        self._lane = SavingLane(db)
 
     async def save(
         self,
@@ -27,56 +62,181 @@ class Calls:
 
         Never touches notes, disposition, tags or a contact chosen by hand; never reopens an ended call. `users` maps
         extension to user name; a user once written for a phone of the call stays. Saves that wait for the writer at
-        the same time share one transaction.
+        the same time share one transaction. Raises DatabaseUnavailable.
         """
-        raise NotImplementedError
+        await self._lane.save(CallToSave(call, number, contact_id, candidates, users or {}))
 
     async def add_many(self, calls: Sequence[CallToSave]) -> None:
-        """Write many calls in few statements (import, demo, recovery), with the same promises as `save`."""
-        raise NotImplementedError
+        """Write many calls in few statements (import, demo, recovery), with the same promises as `save`.
+
+        Calls without a contact are linked to the contact their number means.
+        """
+        for start in range(0, len(calls), BATCH):
+            async with self._db.write() as connection:
+                written = await write_calls(self._db, connection, calls[start : start + BATCH])
+                free = {save.number.key for save in written if save.contact_id is None} - {None}
+                await relink(connection, (key for key in free if key))
 
     async def open_calls(self, pbx: str) -> tuple[CallRecord, ...]:
-        """Return the calls of a PBX that have not ended as far as we know."""
-        raise NotImplementedError
+        """Return the calls of a PBX that have not ended as far as we know, oldest first."""
+        query = (
+            select(CallTable.record)
+            .where(CallTable.pbx == pbx, CallTable.ended_at.is_(None))
+            .order_by(CallTable.started_at)
+            .limit(MOST_OPEN)
+        )
+        async with self._db.read() as connection:
+            return tuple(RECORD.decode(record) for record in (await connection.execute(query)).scalars())
 
     async def get(self, call_id: str) -> CallRow | None:
         """Read one row."""
-        raise NotImplementedError
+        async with self._db.read() as connection:
+            return next(iter(await load_calls(connection, [clean(call_id)])), None)
 
     async def list_calls(
         self, wanted: CallFilter | None = None, *, limit: int = 50, cursor: str | None = None
     ) -> Page[CallRow]:
         """List ended and running calls, newest first; raises InvalidField for a foreign cursor."""
-        raise NotImplementedError
+        query = wanted_calls(wanted or CallFilter(), self._numbering)
+        if cursor is not None:
+            last = decode_position(cursor, float, str)
+            position = (float(last.sort), clean(str(last.id)))
+            query = query.where(tuple_(CallTable.started_at, CallTable.id) < position)
+        async with self._db.read() as connection:
+            found = (await connection.execute(query.limit(limit + 1))).all()
+            rows = await load_calls(connection, [row.id for row in found[:limit]])
+        more = None
+        if len(found) > limit:
+            more = encode_cursor(Position(found[limit - 1].started_at, found[limit - 1].id))
+        return Page(tuple(rows), more)
 
     async def recent_for(self, user: str, *, limit: int = 20) -> tuple[CallRow, ...]:
-        """Return a user's last calls, missed ones on top."""
-        raise NotImplementedError
+        """Return a user's last calls, missed ones on top; calls a colleague took are left out."""
+        row = ParticipantRow
+        elsewhere = row.result.is_distinct_from(LegResult.ELSEWHERE.value)
+        query = (
+            select(row.call_id, row.started_at)
+            .where(row.user_name == clean(user), elsewhere)
+            .distinct()
+            .order_by(row.started_at.desc(), row.call_id.desc())
+            .limit(limit)
+        )
+        async with self._db.read() as connection:
+            ids = [found.call_id for found in (await connection.execute(query)).all()]
+            return missed_first(await load_calls(connection, ids), user)
 
     async def patch(self, call_id: str, patch: CallPatch, by: str) -> CallRow:
         """Change what people decide about a call; raises NotFound or InvalidField."""
-        raise NotImplementedError
+        del by  # the audit log of a later issue will want to know
+        changes: dict[str, object] = {}
+        if patch.disposition is not UNSET:
+            changes["disposition"] = check_disposition(patch.disposition)
+        if patch.contact_id is not UNSET:
+            changes |= {"contact_id": patch.contact_id, "contact_by_hand": True}
+        async with self._db.write() as connection:
+            await self._key_of(connection, call_id)
+            if patch.contact_id is not UNSET and patch.contact_id is not None:
+                await _check_contact(connection, patch.contact_id)
+            if changes:
+                await connection.execute(update(CallTable).where(CallTable.id == call_id).values(**changes))
+            if patch.tags is not UNSET:
+                await self._replace_tags(connection, call_id, patch.tags)
+            return (await load_calls(connection, [call_id]))[0]
 
     async def choose_contact(self, call_id: str, contact_id: int | None, by: str) -> CallRow:
-        """Say whose call it is and remember it for the number; None undoes both. Raises NotFound or InvalidField."""
-        raise NotImplementedError
+        """Say whose call it is and remember it for the number; None undoes both. Raises NotFound or InvalidField.
+
+        The choice is remembered only for a contact that has the number: another one gets this call alone.
+        """
+        async with self._db.write() as connection:
+            key = await self._key_of(connection, call_id)
+            having = (await owners(connection, [key]))[key] if key else []
+            if contact_id is None:
+                await connection.execute(delete(NumberChoice).where(NumberChoice.number_key == (key or "")))
+                changes = {"contact_id": number_meaning(having, None), "contact_by_hand": False}
+            else:
+                await _check_contact(connection, contact_id)
+                if key and contact_id in having:
+                    await remember_choice(self._db, connection, key, contact_id, by, self._clock())
+                changes = {"contact_id": contact_id, "contact_by_hand": True}
+            changes["candidates"] = len(having)
+            await connection.execute(update(CallTable).where(CallTable.id == call_id).values(**changes))
+            return (await load_calls(connection, [call_id]))[0]
 
     async def add_note(self, call_id: str, author: str, text: str) -> Note:
         """Add a note; raises NotFound or InvalidField."""
-        raise NotImplementedError
+        note = check_note(text)
+        if not note.strip():
+            raise InvalidField("text", "a note needs some text")
+        return await self._write_note(call_id, author, note, draft=False)
 
     async def save_draft(self, call_id: str, author: str, text: str) -> Note:
         """Autosave an author's note: one per call and author, overwritten in place. Raises NotFound or InvalidField."""
-        raise NotImplementedError
+        return await self._write_note(call_id, author, check_note(text), draft=True)
 
     async def add_trace(self, call_id: str, entries: Sequence[TraceEntry]) -> None:
         """Append steps of why a call did or did not pop."""
-        raise NotImplementedError
+        if not entries:
+            return
+        rows = [
+            {"call_id": call_id, "at": entry.at, "what": clean(entry.what), "detail": clean(entry.detail)}
+            for entry in entries
+        ]
+        async with self._db.write() as connection:
+            await connection.execute(insert(TraceRow), rows)
 
     async def trace(self, call_id: str) -> tuple[TraceEntry, ...]:
         """Return the steps in the order they happened."""
-        raise NotImplementedError
+        row = TraceRow
+        query = select(row.at, row.what, row.detail).where(row.call_id == clean(call_id))
+        async with self._db.read() as connection:
+            found = (await connection.execute(query.order_by(row.at, row.id).limit(MOST_STEPS))).all()
+        return tuple(TraceEntry(*step) for step in found)
 
     async def dispositions(self) -> tuple[str, ...]:
         """Return the results an agent can choose, in order."""
-        raise NotImplementedError
+        async with self._db.read() as connection:
+            query = select(DispositionRow.name).order_by(DispositionRow.position, DispositionRow.id)
+            return tuple((await connection.execute(query)).scalars())
+
+    async def _key_of(self, connection: AsyncConnection, call_id: str) -> str | None:
+        """Return the number's key of a call that nobody else may change until we are done; raises NotFound."""
+        query = select(CallTable.id, CallTable.number_key).where(CallTable.id == clean(call_id)).with_for_update()
+        found = (await connection.execute(query)).one_or_none()
+        if found is None:
+            raise NotFound("call", call_id)
+        _, key = found
+        return key
+
+    async def _replace_tags(self, connection: AsyncConnection, call_id: str, tags: Sequence[str]) -> None:
+        ids = await label_ids(self._db, connection, TagRow, prepare_labels("tags", tags))
+        await connection.execute(delete(CallTag).where(CallTag.call_id == call_id))
+        if ids:
+            await connection.execute(insert(CallTag), [{"call_id": call_id, "tag_id": one} for one in ids.values()])
+
+    async def _write_note(self, call_id: str, author: str, text: str, *, draft: bool) -> Note:
+        now = self._clock()
+        row = {"call_id": call_id, "author": author, "text": text, "draft": draft, "at": now, "updated_at": now}
+        statement = upsert(self._db, NoteRow)
+        if draft:
+            new = statement.excluded
+            statement = statement.on_conflict_do_update(
+                index_elements=[NoteRow.call_id, NoteRow.author],
+                index_where=NoteRow.draft,
+                set_={"text": new.text, "updated_at": new.updated_at},
+            )
+        try:
+            async with self._db.write() as connection:
+                written = statement.returning(NoteRow.id, NoteRow.at)
+                note_id, at = (await connection.execute(written, row)).one()
+                await replace_words(connection, call_id, note_id, text)
+        except IntegrityError as error:
+            raise NotFound("call", call_id) from error
+        return Note(note_id, author, text, at, now, draft)
+
+
+async def _check_contact(connection: AsyncConnection, contact_id: int) -> None:
+    query = select(ContactRow.id).where(ContactRow.id == contact_id, ContactRow.deleted_at.is_(None))
+    known = 0 < contact_id < 2**63 and (await connection.execute(query)).one_or_none() is not None
+    if not known:
+        raise InvalidField("contact_id", f"there is no contact {contact_id}")

@@ -6,8 +6,10 @@ from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.calls.tables import CallTable
+from crm_core.db import Database
 from crm_core.people.rules import number_meaning
 from crm_core.people.tables import ContactRow, NumberChoice, PhoneRow
+from crm_core.upsert import upsert
 
 CHUNK = 500
 """Keys in one statement: below every database's limit of parameters."""
@@ -54,6 +56,20 @@ async def owners(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, 
     for key, contact_id in (await connection.execute(query)).all():
         found[key or ""].append(contact_id)
     return found
+
+
+async def remember_choice(
+    db: Database, connection: AsyncConnection, key: str, contact_id: int, by: str, at: float
+) -> None:
+    """Write which contact a number means."""
+    statement = upsert(db, NumberChoice)
+    new = statement.excluded
+    statement = statement.on_conflict_do_update(
+        index_elements=[NumberChoice.number_key],
+        set_={"contact_id": new.contact_id, "chosen_by": new.chosen_by, "chosen_at": new.chosen_at},
+    )
+    row = {"number_key": key, "contact_id": contact_id, "chosen_by": by, "chosen_at": at}
+    await connection.execute(statement, row)
 
 
 async def _unlink(connection: AsyncConnection, keys: Sequence[str]) -> None:

@@ -6,22 +6,21 @@ from datetime import UTC, datetime
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import Select, delete, func, select, tuple_, union, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crm_core.columns import begins_with
 from crm_core.db import Database
 from crm_core.errors import Conflict, NotFound
 from crm_core.numbers import Numbering
 from crm_core.pages import Page, Position, decode_position, encode_cursor
-from crm_core.people.linking import owners, release, relink
+from crm_core.people.linking import owners, release, relink, remember_choice
 from crm_core.people.lookup import CARD
 from crm_core.people.reading import load_contacts
 from crm_core.people.rules import Contact, ContactDraft, ContactPatch, Lookup, PhoneDraft, prepare
-from crm_core.people.tables import ContactRow, ContactWord, NumberChoice, PhoneRow
+from crm_core.people.search import matching_contacts
+from crm_core.people.tables import ContactRow, NumberChoice, PhoneRow
 from crm_core.people.writing import insert_contacts, write_patch
-from crm_core.texts import clean, words
-from crm_core.upsert import upsert
+from crm_core.texts import clean
 
 LARGEST_ID = 2**63 - 1
 _LOOKUP = msgspec.json.Decoder(Lookup)
@@ -122,7 +121,7 @@ class People:
         """List contacts by name; `q`: words of name, company, e-mail, or a number in any spelling (last 4+ digits)."""
         query = select(ContactRow.id, ContactRow.name_key).where(ContactRow.deleted_at.is_(None))
         if q is not None and q.strip():
-            query = query.where(ContactRow.id.in_(self.matching(q)))
+            query = query.where(ContactRow.id.in_(matching_contacts(q, self._numbering)))
         if cursor is not None:
             after = decode_position(cursor, str, int)
             last = (clean(str(after.sort)), int(after.id))
@@ -133,24 +132,6 @@ class People:
             contacts = await load_contacts(connection, [row.id for row in found[:limit]])
         more = encode_cursor(Position(found[limit - 1].name_key, found[limit - 1].id)) if len(found) > limit else None
         return Page(tuple(contacts), more)
-
-    def matching(self, q: str) -> Select[int]:
-        """Return the question for the contacts a search text means; every way to find one is an index."""
-        questions: list[Select[int]] = []
-        digits = self._numbering.search_digits(q)
-        if digits is not None:
-            by_number = begins_with(PhoneRow.reversed_digits, digits[::-1])
-            questions.append(select(PhoneRow.contact_id).where(by_number))
-        wanted = sorted(words(clean(q)), key=len, reverse=True)
-        if wanted:
-            by_words = [select(ContactWord.contact_id).where(begins_with(ContactWord.word, word)) for word in wanted]
-            first, *others = by_words
-            for other in others:
-                first = first.where(ContactWord.contact_id.in_(other))
-            questions.append(first)
-        if not questions:
-            return select(ContactRow.id).where(ContactRow.id < 0)
-        return select(union(*questions).subquery().c.contact_id)
 
     async def count(self) -> int:
         """Return how many contacts there are."""
@@ -179,20 +160,6 @@ class People:
         """Return when today began, in the machine's time zone."""
         now = datetime.fromtimestamp(self._clock(), UTC).astimezone()
         return now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-
-
-async def remember_choice(
-    db: Database, connection: AsyncConnection, key: str, contact_id: int, by: str, at: float
-) -> None:
-    """Write which contact a number means."""
-    statement = upsert(db, NumberChoice)
-    new = statement.excluded
-    statement = statement.on_conflict_do_update(
-        index_elements=[NumberChoice.number_key],
-        set_={"contact_id": new.contact_id, "chosen_by": new.chosen_by, "chosen_at": new.chosen_at},
-    )
-    row = {"number_key": key, "contact_id": contact_id, "chosen_by": by, "chosen_at": at}
-    await connection.execute(statement, row)
 
 
 async def _one(connection: AsyncConnection, contact_id: int) -> Contact:

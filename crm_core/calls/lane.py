@@ -1,0 +1,73 @@
+"""Saves that come at the same time share one transaction: the first one through writes for all who wait."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from crm_core.calls.rules import CallToSave
+from crm_core.calls.saving import write_calls
+from crm_core.db import Database
+from crm_core.errors import DatabaseUnavailable
+
+TOGETHER = 100
+"""Calls in one transaction: enough to catch up with a burst, few enough to be over soon."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    save: CallToSave
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    error: Exception | None = None
+
+
+class SavingLane:
+    """The way of every live call into the log, in the order of the calls to `save`.
+
+    Nothing is kept here beyond the tasks that wait, so the lane is as long as its callers let it be.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._turn = asyncio.Lock()
+        self._waiting: deque[_Waiting] = deque()
+
+    async def save(self, save: CallToSave) -> None:
+        """Write a call and return when it is committed; raises DatabaseUnavailable."""
+        mine = _Waiting(save)
+        self._waiting.append(mine)
+        async with self._turn:
+            while not mine.done.is_set():
+                await self._write_some()
+        if mine.error is not None:
+            raise mine.error
+
+    async def _write_some(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+        try:
+            await self._write(batch)
+        except DatabaseUnavailable as error:
+            _finish(batch, error)
+        except Exception:  # noqa: BLE001 one call the database refuses must not take the others with it
+            await self._write_each(batch)
+        except BaseException:
+            # The one who wrote for all was cancelled: the next in turn writes for the others.
+            self._waiting.extendleft(reversed(batch))
+            raise
+
+    async def _write_each(self, batch: list[_Waiting]) -> None:
+        for waiting in batch:
+            try:
+                await self._write([waiting])
+            except Exception as error:  # noqa: BLE001 handed to the one whose call it is
+                _finish([waiting], error)
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        async with self._db.write() as connection:
+            await write_calls(self._db, connection, [waiting.save for waiting in batch])
+        _finish(batch)
+
+
+def _finish(batch: list[_Waiting], error: Exception | None = None) -> None:
+    for waiting in batch:
+        waiting.error = error
+        waiting.done.set()
