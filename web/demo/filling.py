@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from crm_core.calls.rules import CallToSave
+from crm_core.calls.rules import CallToSave, ImportedNote
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
 from crm_core.numbers import Numbering
@@ -96,7 +96,9 @@ def _saved(past: PastCall, numbering: Numbering, ids: list[int], users: Mapping[
     number = numbering.read(record.number, withheld=record.withheld)
     contact = None if past.client is None else ids[past.client]
     took_part = {part.extension: users[part.extension] for part in record.participants}
-    return CallToSave(record, number, contact, past.candidates, took_part)
+    author = users.get(record.extension or "", ADMINISTRATOR[0])
+    notes = () if past.note is None else (ImportedNote(author, past.note, record.ended_at or record.started_at),)
+    return CallToSave(record, number, contact, past.candidates, took_part, past.disposition, notes)
 
 
 def _batches(items: Iterable[T]) -> Iterable[list[T]]:
