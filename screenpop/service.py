@@ -126,7 +126,9 @@ class Service:
         self._bus = bus
         self._clock = clock
         self._on_pop = on_pop
+        self._first_seq = first_seq
         self._seq = _Sequences(first_seq, first_seq)
+        self._pbxs = pbxs
         self._seats = Seats()
         self._pops = PopBook()
         self._board = Board(pbxs)
@@ -143,6 +145,10 @@ class Service:
 
     async def run(self) -> None:
         """Work until cancelled; what is not written yet is then written (bounded in time)."""
+        if self._first_seq:
+            # Between nodes numbering goes on above whatever the owner before reached, so that no frame looks old.
+            base = int(self._clock() * 1000)
+            self._seq = _Sequences(base, base)
         self._bus.answer(self._snapshot)
         try:
             async with asyncio.TaskGroup() as group:
@@ -152,9 +158,11 @@ class Service:
                 group.create_task(self._publish_board(), name="board")
                 group.create_task(self._sweep(), name="sweep")
                 group.create_task(self._load_places(), name="number tables")
-        finally:
+        except asyncio.CancelledError:
             self._bus.answer(None)
             await self._finish()
+            self._forget()
+            raise
 
     def submit(self, pbx: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 - a change names its PBX; the port does too
         """Take the changes of a PBX; never blocks, never raises."""
@@ -461,6 +469,13 @@ class Service:
         except TimeoutError:
             logger.error("%d changes could not be handled before the stop", self._lanes.depth)  # noqa: TRY400 - no traceback helps
         await self.writer.flush(STOP_SECONDS)
+
+    def _forget(self) -> None:
+        """Give the picture up: another owner may go on with it, and what we knew would be old."""
+        self._pops = PopBook()
+        self._board = Board(self._pbxs)
+        self._board.sit(self._seats, self._clock())
+        self._live.clear()
 
     def _snapshot(self, subject: str) -> bytes | None:
         if subject == snapshot_subject(BOARD_SUBJECT):
