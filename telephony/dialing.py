@@ -45,6 +45,18 @@ def dial_begin(draft: Draft, event: ev.DialBegin) -> None:
         rings(draft, dest)
 
 
+def dialled_unseen(draft: Draft, dest: Channel) -> None:
+    """Take a dial that began while nobody listened: a snapshot shows only who was called, and in whose call."""
+    call = call_of(draft.book, dest)
+    source = draft.book.graph.channels.get(dest.dialed_by or "")
+    if call is None or source is None or dest.is_local or call.caller != source.uniqueid:
+        return
+    if dest.is_phone:
+        _dials_phone(draft, call, source, dest)
+    else:
+        _dials_out(draft, call, source, dest)
+
+
 def _originated(draft: Draft, dest: Channel) -> None:
     """Asterisk rings a channel on somebody's order: a click-to-call's first leg."""
     call = call_of(draft.book, dest) or new_call(draft.book, dest, draft.at)

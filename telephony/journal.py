@@ -65,8 +65,12 @@ class Journal:
                 await asyncio.sleep(FLUSH_SECONDS)
                 await self.flush()
         finally:
-            await self.flush()
-            await asyncio.to_thread(self._close)
+            await self.close()
+
+    async def close(self) -> None:
+        """Write what is left and let go of the file."""
+        await self.flush()
+        await asyncio.to_thread(self._close)
 
     async def flush(self) -> None:
         """Write what was recorded so far; a failing disk is logged once and costs these messages."""

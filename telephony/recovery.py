@@ -11,7 +11,7 @@ from telephony import events as ev
 from telephony.book import CallBook, Draft, attach, call_of, find_channel, new_call, show
 from telephony.channels import Channel, enter, leave
 from telephony.conversations import Conversation, Leg, call_id
-from telephony.dialing import rings
+from telephony.dialing import dialled_unseen, rings
 from telephony.lifecycle import begin, finish, hang_up
 from telephony.queues import status_from_word
 from telephony.records import (
@@ -218,26 +218,36 @@ def _merge_channels(draft: Draft, states: Sequence[ChannelState]) -> None:
     graph = book.graph
     fresh = {uniqueid for uniqueid, channel in graph.channels.items() if channel.generation == graph.generation}
     found: list[tuple[Channel, ChannelState]] = []
+    unseen: list[Channel] = []
     for state in sorted(states, key=lambda s: s.party.uniqueid != s.party.linkedid):
         channel = find_channel(book, state.party, draft.at)
         if channel is None:
             continue
         if channel.uniqueid not in fresh:
             found.append((channel, state))
+            if state.application.startswith("App") and channel.dialed_by is None:
+                unseen.append(channel)
             _place(draft, channel, state)
     for channel, state in found:
         if state.bridge:
             enter(graph, channel, state.bridge, _kind(state.application))
         else:
             leave(graph, channel)
+    for channel in unseen:
+        dialled_unseen(draft, channel)
     for channel, _ in found:
-        if channel.state == "Up" and channel.up_at is None:
-            channel.up_at = draft.at
-        if channel.bridge is not None and graph.bridges[channel.bridge].kind == "basic":
-            check_connected(draft, channel)
-        elif channel.state == "Ringing":
-            rings(draft, channel)
+        _catch_up(draft, channel)
     _end_unseen(draft)
+
+
+def _catch_up(draft: Draft, channel: Channel) -> None:
+    """Take note of the talk or the ringing that began while nobody listened."""
+    if channel.state == "Up" and channel.up_at is None:
+        channel.up_at = draft.at
+    if channel.bridge is not None and draft.book.graph.bridges[channel.bridge].kind == "basic":
+        check_connected(draft, channel)
+    elif channel.state == "Ringing":
+        rings(draft, channel)
 
 
 def _kind(application: str) -> str:
