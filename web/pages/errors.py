@@ -4,8 +4,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from web.api.problems import Problem
-from web.app import ERROR_PAGE
+from web.api.problems import ERROR_PAGE, Problem
 from web.pages.rendering import RENDERER, render, translate
 
 

@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from web.auth import PRINCIPAL
-from web.pages import assets, language
+from web.pages import assets, language, zones
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 LARGE = 100
@@ -32,6 +32,7 @@ class Renderer:
     environment: Environment
     assets: assets.Assets
     languages: Mapping[str, language.Language]
+    zones: dict[str, tzinfo]
 
 
 RENDERER = web.AppKey("renderer", Renderer)
@@ -61,12 +62,12 @@ def duration(seconds: float | None) -> str:
 
 @pass_context
 def _when(context: Context, at: float | None) -> Markup:
-    """Write an instant so that it is readable without script (UTC); a module rewrites it in the reader's time zone."""
+    """Write an instant in the reader's time zone; a module makes it shorter where that stays clear."""
     if at is None:
         return Markup("")
-    moment = datetime.fromtimestamp(at, UTC)
+    moment = datetime.fromtimestamp(at, context["zone"])
     text = dates.format_datetime(moment, "short", locale=context["language"].code)
-    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(moment.isoformat(), text, text)  # noqa: S704
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="milliseconds"), text)
 
 
 def load() -> Renderer:
@@ -80,13 +81,18 @@ def load() -> Renderer:
     environment.filters.update(duration=duration, when=_when)
     for name in environment.list_templates():
         environment.get_template(name)
-    return Renderer(environment, files, language.load())
+    return Renderer(environment, files, language.load(), zones.load())
 
 
 def speaks(request: web.Request) -> language.Language:
     """Return the language this reader is answered in."""
     languages = request.app[RENDERER].languages
     return language.choose(languages, request.cookies.get(language.COOKIE), request.headers.get("Accept-Language", ""))
+
+
+def zone(request: web.Request) -> tzinfo:
+    """Return the reader's time zone."""
+    return zones.choose(request.app[RENDERER].zones, request.cookies.get(zones.COOKIE))
 
 
 async def render(
@@ -99,6 +105,7 @@ async def render(
     values = {
         "language": chosen,
         "languages": renderer.languages,
+        "zone": zone(request),
         "messages": Markup(_script_json(chosen.script)),  # noqa: S704  # every "<" is written as an escape
         "user": principal.user if principal else None,
         "csrf": (principal.csrf or "") if principal else "",

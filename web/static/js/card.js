@@ -229,10 +229,22 @@ function pastCall(past) {
       facts && h("div", { class: "text-secondary" }, facts), past.note && h("p", { class: "past-note" }, past.note)));
 }
 
-/** A number as it was seen where that is readable, else in groups. */
+const TWO_DIGIT_CODES = /^(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])/;
+
+/** An E.164 number in groups that can be read aloud: country code, then threes, the last group up to four. */
 export function readable(number) {
   if (!number.e164) return number.raw || "";
-  return number.e164.replace(/^(\+\d{1,3}?)(\d{2,3})(\d{3})(\d{2,4})(\d*)$/, (_, ...groups) => groups.slice(0, 5).filter(Boolean).join(" "));
+  const digits = number.e164.slice(1);
+  const code = digits.match(TWO_DIGIT_CODES)?.[0] || digits.slice(0, 3);
+  const rest = digits.slice(code.length);
+  const groups = [];
+  for (let at = 0; at < rest.length; ) {
+    const left = rest.length - at;
+    const size = left <= 4 ? left : 3;
+    groups.push(rest.slice(at, at + size));
+    at += size;
+  }
+  return `+${code} ${groups.join(" ")}`;
 }
 
 /** Every number is a dial button. */

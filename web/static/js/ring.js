@@ -93,7 +93,7 @@ export const canAskNotifications = () => "Notification" in globalThis && isSecur
 export const askNotifications = () => Notification.requestPermission();
 
 function startTone() {
-  if (tone) return;
+  if (tone || navigator.userActivation?.hasBeenActive === false) return;
   try {
     audio ??= new AudioContext();
     audio.resume().catch(() => {});

@@ -23,6 +23,13 @@ function theme() {
   }));
 }
 
+/** The server cuts days at the reader's midnight, so it has to know the zone. */
+function tellZone() {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const wanted = `callcard_zone=${timeZone}`;
+  if (timeZone && !document.cookie.split("; ").includes(wanted)) document.cookie = `${wanted}; path=/; max-age=31536000; samesite=lax`;
+}
+
 /** Instants come from the server in UTC; here they are told in the reader's own time. */
 export function tellTimes(root = document) {
   for (const element of root.querySelectorAll("time[datetime]")) {
@@ -170,6 +177,7 @@ function sound() {
 
 function start() {
   theme();
+  tellZone();
   tellTimes();
   document.body.addEventListener("htmx:afterSwap", (event) => tellTimes(event.target));
   if (!me) return;
@@ -177,6 +185,7 @@ function start() {
   sound();
   document.querySelectorAll("[data-shortcuts]").forEach((button) => button.addEventListener("click", showShortcuts));
   const home = document.getElementById("pops");
+  if (!home) return;
   pops = new Pops(home, { docked: home.classList.contains("pop-dock") });
   socket.addEventListener("snapshot", ({ detail }) => detail.topic === "pops" && pops.snapshot(detail.state));
   socket.addEventListener("delta", ({ detail }) => detail.type.startsWith("pop.") && pops.delta(detail));

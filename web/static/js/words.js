@@ -1,6 +1,8 @@
 // The reader's language: translated messages from the page, plural forms, dates, durations and numbers.
 const catalogue = JSON.parse(document.getElementById("messages")?.textContent || "{}");
 export const language = document.body.dataset.language || "en";
+// Dates follow the reader's country where the browser names one of the page's language (en-GB, es-MX).
+const locale = navigator.languages?.find((tag) => tag.split("-")[0] === language) || language;
 const plural = new Intl.PluralRules(language);
 const FORMS = ["one", "few", "many", "other"].filter((form) => plural.resolvedOptions().pluralCategories.includes(form));
 
@@ -28,12 +30,12 @@ export function duration(seconds) {
   return hours ? `${hours}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
 }
 
-const clockTime = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
-const clockSeconds = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const dayName = new Intl.DateTimeFormat(language, { weekday: "short", hour: "2-digit", minute: "2-digit" });
-const dayMonth = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
-const exact = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" });
+const clockTime = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
+const clockSeconds = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", second: "2-digit" });
+const dayName = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "numeric", minute: "2-digit" });
+const dayMonth = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const exact = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 
 const startOfDay = (at) => new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
@@ -55,7 +57,7 @@ export const timeWithSeconds = (at) => clockSeconds.format(new Date(at));
 /** The local time in a zone, or null when the browser does not know the zone. */
 export function timeIn(zone) {
   try {
-    return new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", timeZone: zone }).format(new Date());
+    return new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", timeZone: zone }).format(new Date());
   } catch {
     return null;
   }
