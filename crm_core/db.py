@@ -7,7 +7,7 @@ connections (WAL). The card look-up passes SQLAlchemy by: its statements run on 
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +23,15 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import MetaData
 
-from crm_core.errors import DatabaseUnavailable
+from crm_core.errors import CrmError, DatabaseUnavailable
+from crm_core.sqlite_writer import SqliteWriter
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 30
 BUSY_MILLISECONDS = 10_000
 """How long a write waits for another process that holds the SQLite file."""
 POOL = 5
-LOOKUP_CONNECTIONS = 4
+DRIVER_CONNECTIONS = 6
 DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -57,6 +58,11 @@ POSTGRESQL_AWAY = (
 )
 
 
+REFUSED = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
+MANY = 1000
+"""Rows from which a bulk write is worth a look by the database's planner."""
+
+
 class Row(DeclarativeBase):
     """What every table is declared on; rows never leave the package that declares them."""
 
@@ -78,6 +84,10 @@ class Statement:
     postgresql: str
 
 
+Batch = Sequence[tuple[Statement, Sequence[tuple[object, ...]]]]
+"""Statements with the rows of parameters each is run with, in this order, in one transaction."""
+
+
 class _PlainConnection(asyncpg.Connection):  # type: ignore[misc]
     """A connection whose return to the pool costs no round trip: look-ups leave nothing behind to reset."""
 
@@ -94,9 +104,10 @@ class Database:
         self._engine = engine
         self._writing = engine.execution_options(writes=True)
         self._writer = asyncio.Lock()
-        self._lookup_lock = asyncio.Lock()
-        self._lookup_sqlite: aiosqlite.Connection | None = None
-        self._lookup_postgresql: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+        self._sqlite_reader: aiosqlite.Connection | None = None
+        self._sqlite_writer = SqliteWriter(url.database or "", SQLITE_PRAGMAS)
+        self._postgresql: asyncpg.Pool | None = None
 
     @classmethod
     async def open(cls, url: str) -> "Database":
@@ -114,10 +125,11 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._lookup_sqlite is not None:
-            await self._lookup_sqlite.close()
-        if self._lookup_postgresql is not None:
-            await self._lookup_postgresql.close()
+        if self._sqlite_reader is not None:
+            await self._sqlite_reader.close()
+        await self._sqlite_writer.close()
+        if self._postgresql is not None:
+            await self._postgresql.close()
         await self._engine.dispose()
 
     async def ping(self) -> None:
@@ -147,36 +159,58 @@ class Database:
         """Run a one-value look-up on the driver itself; raises DatabaseUnavailable."""
         with self._translated():
             if self.dialect == "sqlite":
-                reader = self._lookup_sqlite or await self._open_lookup_sqlite()
+                reader = self._sqlite_reader or await self._open_sqlite_reader()
                 rows = await reader.execute_fetchall(statement.sqlite, parameters)
                 value = next(iter(rows))[0]
             else:
-                pool = self._lookup_postgresql or await self._open_lookup_postgresql()
+                pool = self._postgresql or await self._open_postgresql()
                 value = await pool.fetchval(statement.postgresql, *parameters)
         return str(value)
 
-    async def _open_lookup_sqlite(self) -> aiosqlite.Connection:
-        async with self._lookup_lock:
-            if self._lookup_sqlite is None:
+    async def write_batch(self, batch: Batch) -> None:
+        """Run statements on the driver itself, all in one transaction or none.
+
+        Raises DatabaseUnavailable, or CrmError when the database refuses a row.
+        """
+        with self._translated():
+            if self.dialect == "sqlite":
+                async with self._writer:
+                    await self._sqlite_writer.run([(one.sqlite, rows) for one, rows in batch])
+                return
+            pool = self._postgresql or await self._open_postgresql()
+            async with pool.acquire() as connection, connection.transaction():
+                for statement, rows in batch:
+                    if rows:
+                        await connection.executemany(statement.postgresql, rows)
+
+    async def analyze(self, written: int) -> None:
+        """Tell the planner about new rows, when there are many: it guesses badly about a table it never saw."""
+        if written >= MANY:
+            async with self.write() as connection:
+                await connection.execute(text("ANALYZE"))
+
+    async def _open_sqlite_reader(self) -> aiosqlite.Connection:
+        async with self._opening:
+            if self._sqlite_reader is None:
                 reader = await aiosqlite.connect(self.url.database or "", isolation_level=None)
                 for pragma in (*SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
                     await reader.execute(pragma)
-                self._lookup_sqlite = reader
-            return self._lookup_sqlite
+                self._sqlite_reader = reader
+            return self._sqlite_reader
 
-    async def _open_lookup_postgresql(self) -> asyncpg.Pool:
-        async with self._lookup_lock:
-            if self._lookup_postgresql is None:
+    async def _open_postgresql(self) -> asyncpg.Pool:
+        async with self._opening:
+            if self._postgresql is None:
                 dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-                self._lookup_postgresql = await asyncpg.create_pool(
+                self._postgresql = await asyncpg.create_pool(
                     dsn,
                     min_size=1,
-                    max_size=LOOKUP_CONNECTIONS,
+                    max_size=DRIVER_CONNECTIONS,
                     timeout=CONNECT_SECONDS,
                     command_timeout=COMMAND_SECONDS,
                     connection_class=_PlainConnection,
                 )
-            return self._lookup_postgresql
+            return self._postgresql
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -187,6 +221,8 @@ class Database:
             if _is_away(error):
                 raise unavailable(self.url, error) from error
             raise
+        except REFUSED as error:
+            raise CrmError(f"the database refused a row: {error}") from error
         except (PoolTimeoutError, OSError, sqlite3.OperationalError, *POSTGRESQL_AWAY) as error:
             raise unavailable(self.url, error) from error
 

@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from crm_core.calls.rules import CallToSave
-from crm_core.calls.saving import write_calls
+from crm_core.calls.saving import batch
 from crm_core.db import Database
 from crm_core.errors import DatabaseUnavailable
 
@@ -42,32 +42,31 @@ class SavingLane:
             raise mine.error
 
     async def _write_some(self) -> None:
-        batch = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+        together = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
         try:
-            await self._write(batch)
+            await self._write(together)
         except DatabaseUnavailable as error:
-            _finish(batch, error)
+            _finish(together, error)
         except Exception:  # noqa: BLE001 one call the database refuses must not take the others with it
-            await self._write_each(batch)
+            await self._write_each(together)
         except BaseException:
             # The one who wrote for all was cancelled: the next in turn writes for the others.
-            self._waiting.extendleft(reversed(batch))
+            self._waiting.extendleft(reversed(together))
             raise
 
-    async def _write_each(self, batch: list[_Waiting]) -> None:
-        for waiting in batch:
+    async def _write_each(self, together: list[_Waiting]) -> None:
+        for waiting in together:
             try:
                 await self._write([waiting])
             except Exception as error:  # noqa: BLE001 handed to the one whose call it is
                 _finish([waiting], error)
 
-    async def _write(self, batch: list[_Waiting]) -> None:
-        async with self._db.write() as connection:
-            await write_calls(self._db, connection, [waiting.save for waiting in batch])
-        _finish(batch)
+    async def _write(self, together: list[_Waiting]) -> None:
+        await self._db.write_batch(batch(waiting.save for waiting in together))
+        _finish(together)
 
 
-def _finish(batch: list[_Waiting], error: Exception | None = None) -> None:
-    for waiting in batch:
+def _finish(together: list[_Waiting], error: Exception | None = None) -> None:
+    for waiting in together:
         waiting.error = error
         waiting.done.set()

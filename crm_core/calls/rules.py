@@ -140,6 +140,14 @@ def newest(saves: Iterable[CallToSave]) -> dict[str, CallToSave]:
     return found
 
 
+def with_contact(save: CallToSave, meanings: Mapping[str, tuple[int | None, int]]) -> CallToSave:
+    """Return a save with the contact its number means, when it names none itself."""
+    if save.contact_id is not None or save.number.key not in meanings:
+        return save
+    meant, many = meanings[save.number.key]
+    return replace(save, contact_id=meant, candidates=many)
+
+
 MISSED = frozenset({Outcome.MISSED, Outcome.ABANDONED, Outcome.NO_ANSWER, Outcome.VOICEMAIL})
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.calls.lane import SavingLane
+from crm_core.calls.notes import known_calls, replace_words, write_imported
 from crm_core.calls.reading import RECORD, load_calls, wanted_calls
 from crm_core.calls.rules import (
     CallFilter,
@@ -20,15 +21,16 @@ from crm_core.calls.rules import (
     check_disposition,
     check_note,
     missed_first,
+    with_contact,
 )
-from crm_core.calls.saving import replace_words, write_calls
+from crm_core.calls.saving import batch
 from crm_core.calls.tables import CallTable, CallTag, DispositionRow, NoteRow, ParticipantRow, TraceRow
 from crm_core.db import Database
 from crm_core.errors import InvalidField, NotFound
 from crm_core.numbers import Number, Numbering
 from crm_core.pages import Page, Position, decode_position, encode_cursor
 from crm_core.people.labels import label_ids
-from crm_core.people.linking import owners, relink, remember_choice
+from crm_core.people.linking import meanings, owners, remember_choice
 from crm_core.people.rules import number_meaning, prepare_labels
 from crm_core.people.tables import ContactRow, NumberChoice, TagRow
 from crm_core.texts import clean
@@ -72,10 +74,16 @@ class Calls:
         Calls without a contact are linked to the contact their number means.
         """
         for start in range(0, len(calls), BATCH):
-            async with self._db.write() as connection:
-                written = await write_calls(self._db, connection, calls[start : start + BATCH])
-                free = {save.number.key for save in written if save.contact_id is None} - {None}
-                await relink(connection, (key for key in free if key))
+            some = calls[start : start + BATCH]
+            async with self._db.read() as connection:
+                known = await known_calls(connection, [save.call.id for save in some])
+                decided = await meanings(connection, sorted({save.number.key for save in some if save.number.key}))
+            await self._db.write_batch(batch(with_contact(save, decided) for save in some))
+            noted = [save for save in some if save.notes and save.call.id not in known]
+            if noted:
+                async with self._db.write() as connection:
+                    await write_imported(connection, noted)
+        await self._db.analyze(len(calls))
 
     async def open_calls(self, pbx: str) -> tuple[CallRecord, ...]:
         """Return the calls of a PBX that have not ended as far as we know, oldest first."""

@@ -26,7 +26,6 @@ class CallTable(Row):
         Index("ix_call_reversed_digits_started_at", "reversed_digits", "started_at"),
         Index("ix_call_queue_started_at", "queue", "started_at"),
         Index("ix_call_outcome_started_at", "outcome", "started_at"),
-        Index("ix_call_direction_started_at", "direction", "started_at"),
         Index("ix_call_open", "pbx", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     )
 

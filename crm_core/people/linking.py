@@ -15,19 +15,19 @@ CHUNK = 500
 """Keys in one statement: below every database's limit of parameters."""
 
 
-async def relink(connection: AsyncConnection, keys: Iterable[str]) -> None:
+async def relink(connection: AsyncConnection, keys: Iterable[str | None]) -> None:
     """Link the calls of these numbers to the contact each number means now, and unlink what no longer fits.
 
     A contact chosen by hand stays; a call already linked to one of several contacts stays with it.
     """
-    for chunk in chunks(sorted(set(keys))):
+    for chunk in chunks(sorted({key for key in keys if key})):
         await _unlink(connection, chunk)
-        called = select(CallTable.number_key).where(CallTable.number_key.in_(chunk)).distinct()
-        present = [key for key in (await connection.execute(called)).scalars() if key is not None]
+        called = select(CallTable.number_key).where(CallTable.number_key.in_(chunk), CallTable.contact_id.is_(None))
+        present = [key for key in (await connection.execute(called.distinct())).scalars() if key is not None]
         if not present:
             continue
-        meanings = await _meanings(connection, present)
-        rows = [{"of_key": key, "meant": meant, "many": many} for key, (meant, many) in meanings.items()]
+        decided = await meanings(connection, present)
+        rows = [{"of_key": key, "meant": meant, "many": many} for key, (meant, many) in decided.items()]
         unlinked = (CallTable.number_key == bindparam("of_key")) & CallTable.contact_id.is_(None)
         await connection.execute(update(CallTable).where(unlinked).values(candidates=bindparam("many")), rows)
         linked = [row for row in rows if row["meant"] is not None]
@@ -93,7 +93,7 @@ async def _unlink(connection: AsyncConnection, keys: Sequence[str]) -> None:
     await connection.execute(delete(NumberChoice).where(NumberChoice.number_key.in_(keys), ~chosen))
 
 
-async def _meanings(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, tuple[int | None, int]]:
+async def meanings(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, tuple[int | None, int]]:
     """Return for each number the contact it means, if one, and how many have it."""
     query = select(NumberChoice.number_key, NumberChoice.contact_id).where(NumberChoice.number_key.in_(keys))
     choices = {row.number_key: row.contact_id for row in (await connection.execute(query)).all()}

@@ -79,6 +79,7 @@ class People:
         async with self._db.write() as connection:
             ids = await insert_contacts(self._db, connection, prepared, by, self._clock())
             await relink(connection, (key for contact in prepared for key in contact.keys))
+        await self._db.analyze(len(drafts))
         return tuple(ids)
 
     async def get_contact(self, contact_id: int) -> Contact:
@@ -154,7 +155,7 @@ class People:
         changes |= {"updated_at": self._clock(), "updated_by": by, "version": before.version + 1}
         await connection.execute(update(ContactRow).where(ContactRow.id == before.id).values(**changes))
         if patch.phones is not UNSET:
-            await relink(connection, {*earlier, *(phone.key for phone in phones if phone.key)})
+            await relink(connection, {*earlier, *(phone.key for phone in phones)})
 
     def _midnight(self) -> float:
         """Return when today began, in the machine's time zone."""

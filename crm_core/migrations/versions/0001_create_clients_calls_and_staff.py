@@ -226,7 +226,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_call")),
     )
     op.create_index("ix_call_contact_id_started_at", "call", ["contact_id", "started_at"], unique=False)
-    op.create_index("ix_call_direction_started_at", "call", ["direction", "started_at"], unique=False)
     op.create_index("ix_call_number_key_started_at", "call", ["number_key", "started_at"], unique=False)
     op.create_index(
         "ix_call_open",
