@@ -133,18 +133,28 @@ class House:
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with the newest schema, made once."""
-    path = tmp_path_factory.mktemp("schema") / "callcard.db"
-    asyncio.run(upgrade(f"sqlite+aiosqlite:///{path}"))
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with Ana at 2001, Ben at 2002 and supervisor Sue at 2003, made once."""
+    path = tmp_path_factory.mktemp("furnished") / "callcard.db"
+    asyncio.run(_furnish(f"sqlite+aiosqlite:///{path}"))
     return path
 
 
+async def _furnish(url: str) -> None:
+    await upgrade(url)
+    db = await Database.open(url)
+    staff = Staff(db)
+    await staff.add_user("ana", Role.AGENT, ["2001"], PASSWORD, "Ana Sousa")
+    await staff.add_user("ben", Role.AGENT, ["2002"], PASSWORD, "Ben Adams")
+    await staff.add_user("sue", Role.SUPERVISOR, ["2003"], PASSWORD, "Sue Park")
+    await db.close()
+
+
 @pytest.fixture
-async def db(empty_database: Path, tmp_path: Path, _no_blocking_calls: BlockBuster) -> AsyncIterator[Database]:
+async def db(furnished: Path, tmp_path: Path, _no_blocking_calls: BlockBuster) -> AsyncIterator[Database]:
     path = tmp_path / "callcard.db"
     _no_blocking_calls.deactivate()  # a start may look at its files
-    shutil.copy(empty_database, path)
+    shutil.copy(furnished, path)
     database = await Database.open(f"sqlite+aiosqlite:///{path}")
     _no_blocking_calls.activate()
     yield database
@@ -153,11 +163,7 @@ async def db(empty_database: Path, tmp_path: Path, _no_blocking_calls: BlockBust
 
 @pytest.fixture
 async def house(db: Database) -> AsyncIterator[House]:
-    """A house with Ana at 2001, Ben at 2002 and supervisor Sue at 2003."""
     built = House(db)
-    await built.staff.add_user("ana", Role.AGENT, ["2001"], PASSWORD, "Ana Sousa")
-    await built.staff.add_user("ben", Role.AGENT, ["2002"], PASSWORD, "Ben Adams")
-    await built.staff.add_user("sue", Role.SUPERVISOR, ["2003"], PASSWORD, "Sue Park")
     await built.start()
     yield built
     await built.stop()
