@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 
 from tests.e2e.api import Api, Live
 from tests.e2e.asterisk import AGENTS_HOST, HOME, TRUNK_HOST, Asterisk, phone_password
 from tests.e2e.backends import Nats, PostgreSQL
+from tests.e2e.desk import chromium
 from tests.e2e.phones import Phone
 from tests.e2e.product import Callcard
 
@@ -125,3 +127,10 @@ def node(asterisk: Asterisk, furnished: Furnished, tmp_path: Path) -> Iterator[N
     finally:
         sys.stderr.write(callcard.log())  # pytest shows it beside a failure
         callcard.remove()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Start a Chromium."""
+    async with chromium() as started:
+        yield started

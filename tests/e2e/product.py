@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,13 +72,14 @@ class Callcard:
     def furnish(self) -> dict[str, str]:
         """Create the database and the company's people; return an API token of each by name."""
         self.run("db", "upgrade")
-        tokens = {}
-        for member in COMPANY:
-            extension = ["--extension", member.extension] if member.extension else []
-            self.run("user", "add", member.name, "--role", member.role, *extension, "--password-stdin", text=PASSWORD)
-            scope = "admin" if member.role == "admin" else "write"
-            tokens[member.name] = self.run("token", "create", "--user", member.name, "--scope", scope).strip()
-        return tokens
+        with ThreadPoolExecutor(2) as two:
+            return dict(zip([member.name for member in COMPANY], two.map(self._hire, COMPANY), strict=True))
+
+    def _hire(self, member: Member) -> str:
+        extension = ["--extension", member.extension] if member.extension else []
+        self.run("user", "add", member.name, "--role", member.role, *extension, "--password-stdin", text=PASSWORD)
+        scope = "admin" if member.role == "admin" else "write"
+        return self.run("token", "create", "--user", member.name, "--scope", scope).strip()
 
     def start(self) -> None:
         """Start `callcard serve` and return when it says that it is ready."""
@@ -97,9 +99,9 @@ class Callcard:
         return status
 
     def remove(self) -> None:
-        """End it if it runs and forget its folder."""
+        """End it at once if it runs and forget its folder."""
         if self._server is not None:
-            self._server.stop()
+            self._server.stop(signal.SIGKILL)
         shutil.rmtree(self._folder)
 
     def log(self) -> str:

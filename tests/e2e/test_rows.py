@@ -216,6 +216,7 @@ async def test_power_cut_of_asterisk_ends_the_call(node: Node, plug: Plug, trunk
         call = await trunk.dial(DIRECT, caller=CLAIRE)
         await (await ana.next_call()).answer()
         await call.wait_answered()
+        await api.until(api.calls, lambda rows: bool(rows) and rows[0]["answered_at"])
         asterisk.stop(signal.SIGKILL)
         asterisk.start()
         row = await api.only_call(seconds=25)
