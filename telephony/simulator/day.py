@@ -246,7 +246,7 @@ class Day:
     def _colleague_calls(self) -> None:
         agent, other = self._idle_agent(), self._idle_agent()
         if agent and other and agent != other:
-            self.pbx.dial(agent, other, CallPlan(patience=15.0, talk=self._between((4.0, 12.0))))
+            self.pbx.dial(agent, other, CallPlan(patience=30.0, talk=self._between((4.0, 12.0))))
 
     def _idle_agent(self) -> str:
         idle = [

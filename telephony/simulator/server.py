@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -93,7 +93,8 @@ class Session:
                 state = "Off" if self.classes == frozenset() else "On"
                 self._say(Answer(success=True, headers=(("Events", state),)), action_id)
             case _:
-                self._say(self.server.act(lambda pbx: perform(pbx, request)), action_id)
+                with self.server.answer_first():
+                    self._say(self.server.act(lambda pbx: perform(pbx, request)), action_id)
         return True
 
     async def _login(self, request: Request) -> bool:
@@ -193,6 +194,7 @@ class AmiServer:
         self._woken = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self._kept: list[Frame] | None = None
         self._rendered: tuple[Frame, bytes] | None = None
         pbx.switch.listeners.append(self._deliver)
 
@@ -263,7 +265,21 @@ class AmiServer:
             self._rendered = (said, said.render(timestamps=self.timestamps))
         return self._rendered[1]
 
+    @contextlib.contextmanager
+    def answer_first(self) -> Iterator[None]:
+        """Keep events back until the answer to the action that caused them has been written."""
+        self._kept = []
+        try:
+            yield
+        finally:
+            kept, self._kept = self._kept, None
+            for said in kept:
+                self._deliver(said)
+
     def _deliver(self, said: Frame) -> None:
+        if self._kept is not None:
+            self._kept.append(said)
+            return
         for session in tuple(self.sessions):
             session.deliver(said)
 
