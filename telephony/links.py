@@ -87,6 +87,10 @@ class Link(Protocol):
         """Everything the PBX tells, in its order; bounded."""
 
     @property
+    def reason(self) -> str:
+        """Why the link is down, in plain words; empty while it is up."""
+
+    @property
     def skipped(self) -> int:
         """Events dropped by name before they were parsed."""
 

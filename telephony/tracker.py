@@ -69,6 +69,11 @@ class Tracker(Control):
         self._unanswered: set[str] = set()
 
     @property
+    def reason(self) -> str:
+        """Why the PBX is away, in plain words; empty while it is there."""
+        return self.link.reason
+
+    @property
     def bad(self) -> int:
         """Messages that could not be read."""
         return self._bad + self.link.malformed
