@@ -258,7 +258,7 @@ class Service:
         if self._must_look_up(live, change.kind):
             await self._look_up(live)
         if change.kind is ChangeKind.ABSORBED and change.absorbed is not None:
-            await self._absorb(live, change.absorbed)
+            self._absorb(live, change.absorbed)
         elif change.kind is ChangeKind.RINGING and (call.transfers or call.answered_at is not None):
             await self._read_notes(live)
         user = self._seats.user(change.extension)
@@ -337,9 +337,9 @@ class Service:
             live.notes = row.notes
             live.disposition = row.disposition
 
-    async def _absorb(self, live: LiveCall, absorbed: str) -> None:
+    def _absorb(self, live: LiveCall, absorbed: str) -> None:
         """Let a consultation, row and notes, become part of the call it was about."""
-        self.writer.forget(absorbed)
+        self.writer.absorb(absorbed, live.call.id)
         gone = self._live.pop(absorbed, None)
         if gone is not None:
             live.users = gone.users | live.users

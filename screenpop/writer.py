@@ -37,6 +37,7 @@ class Writer:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._traces: dict[str, list[TraceEntry]] = {}
         self._attempts: dict[str, int] = {}
+        self._absorbed: dict[str, str] = {}
         self._failed = asyncio.Event()
         self._slow = False
         self._group: asyncio.TaskGroup | None = None
@@ -69,10 +70,11 @@ class Writer:
         steps = self._traces.setdefault(call_id, [])
         steps.extend(entries[: MAX_TRACE - len(steps)])
 
-    def forget(self, call_id: str) -> None:
-        """Drop what waits of a call that became part of another one."""
-        self._dirty.pop(call_id, None)
-        self._traces.pop(call_id, None)
+    def absorb(self, absorbed: str, into: str) -> None:
+        """Let a call's row become part of another one's, with the next write of that one."""
+        self._dirty.pop(absorbed, None)
+        self.trace(into, *self._traces.pop(absorbed, []))
+        self._absorbed[absorbed] = into
 
     async def written(self, call_id: str, seconds: float) -> None:
         """Wait until what was put of a call is written; at most `seconds`, not at all while writes hang or fail."""
@@ -134,6 +136,7 @@ class Writer:
         try:
             async with asyncio.timeout(SAVE_SECONDS):
                 await self._calls.save(row.call, row.number, row.contact_id, row.candidates, row.users)
+                await self._absorb_into(call_id)
         except asyncio.CancelledError:
             self._dirty.setdefault(call_id, row)
             raise
@@ -146,6 +149,14 @@ class Writer:
         self._attempts.pop(call_id, None)
         self._slow = False
         return True
+
+    async def _absorb_into(self, call_id: str) -> None:
+        for absorbed in [one for one, into in self._absorbed.items() if into == call_id]:
+            under_way = self._tasks.get(absorbed)
+            if under_way is not None:
+                await asyncio.wait({under_way})
+            await self._calls.absorb(absorbed, call_id)
+            del self._absorbed[absorbed]
 
     async def _retry(self) -> None:
         """Probe with growing pauses after a refusal; once a row gets through, issue all the others again."""

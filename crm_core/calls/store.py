@@ -24,7 +24,7 @@ from crm_core.calls.rules import (
     with_contact,
 )
 from crm_core.calls.saving import batch
-from crm_core.calls.tables import CallTable, CallTag, DispositionRow, NoteRow, ParticipantRow, TraceRow
+from crm_core.calls.tables import CallTable, CallTag, CallWord, DispositionRow, NoteRow, ParticipantRow, TraceRow
 from crm_core.db import Database
 from crm_core.errors import InvalidField, NotFound
 from crm_core.numbers import Number, Numbering
@@ -181,6 +181,24 @@ class Calls:
     async def save_draft(self, call_id: str, author: str, text: str) -> Note:
         """Autosave an author's note: one per call and author, overwritten in place. Raises NotFound or InvalidField."""
         return await self._write_note(call_id, author, check_note(text), draft=True)
+
+    async def absorb(self, absorbed: str, into: str) -> None:
+        """Make a consultation part of the call it was about: notes and trace follow, its own row goes.
+
+        Idempotent; does nothing while the row of `into` is not there yet. Raises DatabaseUnavailable.
+        """
+        async with self._db.write() as connection:
+            known = select(CallTable.id).where(CallTable.id == into).with_for_update()
+            if (await connection.execute(known)).one_or_none() is None:
+                return
+            moved = {"call_id": into}
+            await connection.execute(delete(CallWord).where(CallWord.call_id == absorbed, CallWord.note_id == 0))
+            await connection.execute(update(CallWord).where(CallWord.call_id == absorbed).values(moved))
+            await connection.execute(
+                update(NoteRow).where(NoteRow.call_id == absorbed).values(call_id=into, draft=False)
+            )
+            await connection.execute(update(TraceRow).where(TraceRow.call_id == absorbed).values(moved))
+            await connection.execute(delete(CallTable).where(CallTable.id == absorbed))
 
     async def add_trace(self, call_id: str, entries: Sequence[TraceEntry]) -> None:
         """Append steps of why a call did or did not pop."""
