@@ -135,12 +135,19 @@ async def test_a_trace_is_bounded_and_written_after_its_row(calls: Calls) -> Non
         assert len(await calls.trace("C1")) == MAX_TRACE
 
 
-async def test_what_became_part_of_another_call_is_forgotten(calls: Calls) -> None:
+async def test_a_consultation_becomes_part_of_the_call_it_was_about(calls: Calls) -> None:
     writer = Writer(calls)
-    writer.put(CallToSave(inbound(), NUMBER))
-    writer.forget("C1")
+    consultation, whole = inbound(), replace(inbound(), id="C2")
+    writer.put(CallToSave(consultation, NUMBER))
+    await writer.flush(DEADLINE)
+    await calls.save_draft("C1", "ana", "wants the new price list")
+    writer.absorb("C1", "C2")
+    writer.put(CallToSave(whole, NUMBER))
     await writer.flush(DEADLINE)
     assert await calls.get("C1") is None
+    kept = await calls.get("C2")
+    assert kept is not None
+    assert [note.text for note in kept.notes] == ["wants the new price list"]
 
 
 async def test_the_pop_comes_without_the_database_and_its_client_follows(
