@@ -1,10 +1,7 @@
 """The aiohttp application: every route, the border where errors become answers, the headers all answers carry."""
 
-import importlib
 import logging
-import pkgutil
 import secrets
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -13,12 +10,14 @@ from aiohttp import hdrs, web
 from sqlalchemy.exc import DBAPIError
 
 from crm_core import errors
-from web import auth, health, pages, sockets
+from web import auth, health, sockets
 from web.api import problems, table
-from web.api.problems import Problem
+from web.api.problems import ERROR_PAGE, Problem
+from web.pages import board, calls, contacts, desk, login, site, users
+from web.pages import errors as error_pages
 from web.services import SERVICES, Services
 
-__all__ = ["ERROR_PAGE", "SERVICES", "Services", "build_app"]
+__all__ = ["SERVICES", "Services", "build_app"]
 
 MAX_BODY: Final = 2 * 1024 * 1024
 """Bytes of a request's body; imports of files have their own way in."""
@@ -26,6 +25,8 @@ POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
+_PAGES: Final = (site, login, desk, board, calls, contacts, users, error_pages)
+"""Every module of `web.pages` that adds routes."""
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -36,9 +37,6 @@ _HEADERS: Final = {
 }
 logger = logging.getLogger(__name__)
 
-ErrorPage = Callable[[web.Request, Problem], Awaitable[web.StreamResponse]]
-ERROR_PAGE: web.AppKey[ErrorPage] = web.AppKey("error_page")
-"""Set by the pages: renders an error for people. Without it they get the problem document too."""
 _REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 
 
@@ -50,10 +48,8 @@ def build_app(services: Services) -> web.Application:
     table.setup(app)
     health.setup(app)
     sockets.setup(app)
-    for page in pkgutil.iter_modules(pages.__path__, f"{pages.__name__}."):
-        setup = getattr(importlib.import_module(page.name), "setup", None)
-        if setup is not None:
-            setup(app)
+    for page in _PAGES:
+        page.setup(app)
     app.on_response_prepare.append(_add_headers)
     return app
 

@@ -106,7 +106,9 @@ async def add_note(request: web.Request) -> web.StreamResponse:
     """Add a note."""
     row = await find_call(request)
     body = await read_body(request, NoteText)
-    note = await services(request).calls.add_note(row.id, signed_in(request).user.name, body.text)
+    parts = services(request)
+    note = await parts.calls.add_note(row.id, signed_in(request).user.name, body.text)
+    await parts.service.refresh_card(row.id)
     return answer(models.note(note), 201)
 
 
@@ -114,7 +116,9 @@ async def save_draft(request: web.Request) -> web.StreamResponse:
     """Save one's own note as it is typed."""
     row = await find_call(request)
     body = await read_body(request, NoteText)
-    note = await services(request).calls.save_draft(row.id, signed_in(request).user.name, body.text)
+    parts = services(request)
+    note = await parts.calls.save_draft(row.id, signed_in(request).user.name, body.text)
+    await parts.service.refresh_card(row.id)  # a reload, another tab or the colleague after a transfer sees the note
     return answer(DraftSaved(note.id, timestamp(note.updated_at)))
 
 

@@ -43,6 +43,12 @@ class Dial(Struct, frozen=True, forbid_unknown_fields=True):
     extension: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
 
 
+class AnswerAt(Struct, frozen=True, forbid_unknown_fields=True):
+    """At which phone; at one's own that rings when none is named."""
+
+    extension: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
+
+
 class Dialled(Struct, frozen=True):
     """The phone rings; once it is taken, `to` is dialled."""
 
@@ -80,6 +86,21 @@ async def dial(request: web.Request) -> web.StreamResponse:
         raise Forbidden("Only supervisors dial from other people's phones.")
     call_id = await asking(default_tracker(request).dial(extension, body.to))
     return answer(Dialled(call_id, extension, body.to), 201)
+
+
+async def answer_phone(request: web.Request) -> web.StreamResponse:
+    """Take the call that rings at one's desk phone, where the phone obeys."""
+    row = await _running(request)
+    body = await read_body(request, AnswerAt)
+    own = signed_in(request).user.extensions
+    ringing = [one.extension for one in row.record.participants if one.rang_at is not None and one.left_at is None]
+    extension = body.extension or next((one for one in ringing if one in own), None)
+    if extension is None:
+        raise Conflict("The call does not ring at your phone.")
+    if extension not in own and not signed_in(request).supervises:
+        raise Forbidden("Only supervisors answer at other people's phones.")
+    await asking(tracker_of(request, row.record.pbx).answer(row.id, extension))
+    return nothing()
 
 
 async def hangup(request: web.Request) -> web.StreamResponse:
@@ -166,6 +187,7 @@ routes = [
         status=201,
         problems=(409, 503),
     ),
+    _action("answer", answer_phone, AnswerAt),
     _action("hangup", hangup, Nothing),
     _action("hold", hold, Nothing),
     _action("unhold", unhold, Nothing),

@@ -1,6 +1,6 @@
 """One shape for everything that goes wrong: RFC 9457 problem documents, in our own few cases."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -8,6 +8,8 @@ from aiohttp import web
 from typing_extensions import override
 
 CONTENT_TYPE = "application/problem+json"
+ERROR_PAGE: web.AppKey[Callable[[web.Request, "Problem"], Awaitable[web.StreamResponse]]] = web.AppKey("error_page")
+"""Set by the pages: renders an error for people. Without it they get the problem document too."""
 
 
 class FieldError(msgspec.Struct, frozen=True):
