@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import wave
 from pathlib import Path
@@ -145,6 +146,16 @@ class Asterisk:
         """Return what Asterisk logged (notices, warnings, errors)."""
         path = self._folder / "log" / "messages.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def wait_idle(self) -> None:
+        """Hang up whatever an earlier test left behind."""
+        assert self._server is not None
+        self._cli("channel request hangup all")
+        self._server.wait_until(lambda: self._cli("core show channels count").startswith("0 active channels"))
+
+    def _cli(self, command: str) -> str:
+        program = ["chroot", str(self.root), "/usr/sbin/asterisk", "-C", str(self.home / "asterisk.conf")]
+        return subprocess.run([*program, "-rx", command], capture_output=True, text=True, check=True).stdout
 
     @property
     def cel_file(self) -> Path:

@@ -121,6 +121,7 @@ def node(asterisk: Asterisk, furnished: Furnished, tmp_path: Path) -> Iterator[N
     folder = tmp_path / "callcard"
     shutil.copytree(furnished.folder, folder)
     callcard = Callcard(folder, {"CALLCARD_AMI_URL": asterisk.ami_url})
+    asterisk.wait_idle()
     try:
         callcard.start()
         yield Node(callcard, furnished.tokens)

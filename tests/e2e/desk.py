@@ -85,6 +85,12 @@ class Desk:
         """Press a result's button."""
         await self.card.get_by_role("group", name="Result").get_by_role("button", name=name).click()
 
+    async def finish(self, name: str, result: str) -> None:
+        """After the call: press a result's button, and the card is done with."""
+        await self.see_card(name, "Wrap-up")
+        await self.choose_result(result)
+        await self.see_no_card()
+
     def toast(self, text: str) -> Locator:
         """Find a passing message by its text."""
         return self.page.get_by_test_id("toast").filter(has_text=text)

@@ -174,6 +174,12 @@ class OutgoingCall(Dialog):
         if status >= 300:
             raise SipError(sip.Message(f"SIP/2.0 {status} refused", ()))
 
+    @override
+    async def hang_up(self) -> None:
+        """Put the phone down, once the other side has taken the call."""
+        await self.wait_answered()
+        await super().hang_up()
+
     async def wait_ringing(self, seconds: float = ANSWER_SECONDS) -> None:
         """Return when the other side's bell rings."""
         async with asyncio.timeout(seconds):

@@ -41,6 +41,7 @@ def nodes(asterisk: Asterisk, postgresql: PostgreSQL, nats: Nats, tmp_path: Path
             stack.callback(_show_log, callcard)
             pair.append(callcard)
         tokens = pair[0].furnish()
+        asterisk.wait_idle()
         for callcard in pair:
             callcard.start()
         yield Node(pair[0], tokens), Node(pair[1], tokens)
