@@ -124,6 +124,13 @@ def hangup(channel: str, cause: int = 16) -> Action:
     return "Hangup", {"Channel": channel, "Cause": str(cause)}
 
 
+def answer(extension: str) -> Action:
+    """Tell a ringing desk phone to take the call: NOTIFY `Event: talk`, which phones may be set to ignore."""
+    if not _ENDPOINT.fullmatch(extension):
+        raise BadField(f"{extension[:80]!r} is no extension")
+    return "PJSIPNotify", {"Endpoint": extension, "Variable": ["Event=talk"]}
+
+
 def redirect(plan: DialPlan, channel: str, to: str) -> Action:
     """Take a channel out of whatever it does and send it to `to`."""
     return "Redirect", {"Channel": channel, "Context": plan.context, "Exten": dialable(to), "Priority": "1"}

@@ -32,6 +32,12 @@ class Control:
         await self.link.action(name, fields)
         return call_id(self.pbx, uniqueid)
 
+    async def answer(self, call: str, extension: str) -> None:
+        """Let the desk phone `extension` take the call that rings there, where the phone obeys."""
+        if not any(one.is_phone and one.endpoint == extension for one in self._channels(self._call(call))):
+            raise ActionRefused(f"the call does not ring at {extension}")
+        await self._ask(actions.answer(extension))
+
     async def hangup(self, call: str) -> None:
         """End a running call."""
         refusal = ActionRefused("the call has ended")

@@ -1,7 +1,7 @@
 """Serves our own style sheets and modules and the built ones, under a path that changes when any of them does.
 
-The stamp sits in front of the file's path, so that modules importing each other by relative path stay together: a browser
-never mixes the modules of two releases, and may keep every file for a year.
+The stamp sits in front of the file's path, so that modules importing each other by relative path stay together: a
+browser never mixes the modules of two releases, and may keep every file for a year.
 """
 
 import hashlib

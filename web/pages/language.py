@@ -43,7 +43,7 @@ def load(locale: Path = LOCALE) -> dict[str, Language]:
         compiled.seek(0)
         script = {}
         for message in catalogue:
-            translated = message.string if isinstance(message.string, str) else list(message.string)
+            translated = message.string if isinstance(message.string, str) else list(message.string or ())
             if message.id and any(translated) and any(name.endswith(".js") for name, _ in message.locations):
                 key = message.id if isinstance(message.id, str) else message.id[0]
                 script[key] = translated
@@ -54,7 +54,7 @@ def load(locale: Path = LOCALE) -> dict[str, Language]:
 
 def choose(languages: Mapping[str, Language], cookie: str | None, accept: str) -> Language:
     """Pick the reader's own choice, else the first language of the `Accept-Language` header we speak, else English."""
-    if cookie in languages:
+    if cookie is not None and cookie in languages:
         return languages[cookie]
     wanted = [part.split(";")[0].strip().replace("-", "_") for part in accept.split(",")[:20] if part]
     return languages[negotiate_locale(wanted, list(languages)) or DEFAULT]

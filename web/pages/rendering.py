@@ -5,6 +5,7 @@ Pages carry no script or style of their own, so the content security policy can 
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from babel import dates
+from babel import dates, numbers
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
@@ -21,6 +22,7 @@ from web.auth import PRINCIPAL
 from web.pages import assets, language, zones
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+_LAST_GROUP = 4
 LARGE = 100
 """From so many rows on a page is rendered in a thread."""
 
@@ -50,7 +52,7 @@ def _ngettext(context: Context, one: str, many: str, n: int, /, **values: object
 
 def _fill(text: str, values: Mapping[str, object]) -> Markup:
     """Put values into a translated text; both are escaped, the text too: a catalogue is no place for markup."""
-    return Markup(escape(text)) % {name: escape(value) for name, value in values.items()} if values else escape(text)
+    return escape(text) % {name: escape(value) for name, value in values.items()} if values else escape(text)
 
 
 def duration(seconds: float | None) -> str:
@@ -58,6 +60,31 @@ def duration(seconds: float | None) -> str:
     whole = round(seconds or 0)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+_SHORT_CODES = re.compile(r"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]")
+
+
+def readable(number: str | None) -> str:
+    """Write an E.164 number in groups as the cards do: country code, then threes, the last group up to four digits."""
+    if not number or not number.startswith("+"):
+        return number or ""
+    digits = number[1:]
+    short = _SHORT_CODES.match(digits)
+    code = short.group() if short else digits[:3]
+    rest = digits[len(code) :]
+    groups = []
+    while rest:
+        size = len(rest) if len(rest) <= _LAST_GROUP else 3
+        groups.append(rest[:size])
+        rest = rest[size:]
+    return " ".join([f"+{code}", *groups])
+
+
+@pass_context
+def _counted(context: Context, number: int) -> str:
+    """Write a number with the separators of the reader's language."""
+    return numbers.format_decimal(number, locale=context["language"].code)
 
 
 @pass_context
@@ -78,7 +105,7 @@ def load() -> Renderer:
     )  # fmt: skip
     files = assets.load()
     environment.globals.update(_=_gettext, ngettext=_ngettext, static=files.url)
-    environment.filters.update(duration=duration, when=_when)
+    environment.filters.update(duration=duration, when=_when, readable=readable, counted=_counted)
     for name in environment.list_templates():
         environment.get_template(name)
     return Renderer(environment, files, language.load(), zones.load())

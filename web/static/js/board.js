@@ -184,7 +184,7 @@ function figures(waiting, agents, calls, queues) {
   const sum = (field) => queues.reduce((total, [, queue]) => total + queue[field], 0);
   const values = [
     [waiting.length, t("callers waiting"), "#waiting-title", waiting.length > 0], [calls.length, t("live calls"), "#calls-title"], [count("available"), t("agents free"), "#agents-title", waiting.length > 0 && count("available") === 0],
-    [count("on_call", "on_hold", "ringing"), t("agents busy"), "#agents-title"], [count("paused", "wrap_up"), t("paused or wrapping up"), "#agents-title"],
+    [count("on_call", "on_hold", "ringing"), t("agents busy"), "#agents-title"], [count("paused", "wrap_up"), t("paused, wrap-up"), "#agents-title"],
     [sum("completed"), t("taken from queues"), `/calls?from=${day()}&direction=inbound&outcome=answered`], [sum("abandoned"), t("abandoned in queues"), `/calls?from=${day()}&outcome=abandoned`, sum("abandoned") > 0],
   ];
   show(document.getElementById("board-figures"), values, () => values.map(([value, label, href, bad]) => h("a", { class: `board-figure ${bad ? "is-bad" : ""}`, href }, h("strong", {}, String(value)), h("span", {}, label))));

@@ -4,7 +4,7 @@ import { secondsSince, serverNow } from "./clock.js";
 import { everySecond, h, icon, setText, show } from "./dom.js";
 import { identity, identityKey } from "./identity.js";
 import { NoteKeeper } from "./note.js";
-import { DIRECTIONS, OUTCOMES, duration, exactMoment, moment, t, timeIn, tn } from "./words.js";
+import { DIRECTIONS, OUTCOMES, duration, exactMoment, moment, t, timeIn, tn, whereabouts } from "./words.js";
 
 const TYPES = {
   mobile: t("mobile"), fixed_line: t("fixed line"), fixed_line_or_mobile: t("fixed line or mobile"), toll_free: t("toll-free"),
@@ -39,6 +39,25 @@ function statusWords({ status, reason, card }) {
 
 const statusIcon = ({ status, reason, card }) =>
   status === "talking" ? "phone-call" : status === "wrap_up" ? "note" : reason === "dial" || card.direction === "outbound" ? "phone-outgoing" : "phone-incoming";
+
+// Not every desk phone obeys when it is told to answer; once one did not, this browser stops offering it.
+const ANSWER_BY_HAND = "callcard.answer.byhand";
+
+export function canAnswerHere() {
+  try {
+    return localStorage.getItem(ANSWER_BY_HAND) === null;
+  } catch {
+    return true;
+  }
+}
+
+export function answerByHand() {
+  try {
+    localStorage.setItem(ANSWER_BY_HAND, "1");
+  } catch {
+    // Offered again next time, with the same hint.
+  }
+}
 
 /** A card on the screen. `actions`: choose result, hang up, dismiss, minimise, pin. */
 export class CardView {
@@ -121,7 +140,7 @@ export class CardView {
     p.keeper.adopt(card.draft);
     show(p.others, card.notes, () => card.notes.map((note) => h("blockquote", {}, h("strong", {}, note.author), note.draft ? ` ${t("is writing")}` : "", ": ", note.text)));
     show(p.results, [card.disposition, this.#actions.results], () => this.#results(pop));
-    show(p.actions, [pop.status, pop.reason, card.answered_at, card.disposition, card.contact?.id], () => this.#buttons(pop));
+    show(p.actions, [pop.status, canAnswerHere(), pop.reason, card.answered_at, card.disposition, card.contact?.id], () => this.#buttons(pop));
     show(p.history, [card.history, card.contact?.id, card.number.kind, Boolean(card.colleague)], () => this.#history(card));
     this.#tick();
   }
@@ -161,7 +180,7 @@ export class CardView {
     if (number.kind === "withheld") return [h("span", { class: "text-secondary" }, t("The caller does not show a number. No client can be found by it."))];
     const text = number.e164 || number.raw || "";
     const zone = place?.time_zones?.find((name) => timeIn(name));
-    const words = [place && TYPES[place.type], place?.region && place.region !== place.country ? place.region : null, place?.country, place?.carrier].filter(Boolean);
+    const words = place ? [TYPES[place.type], whereabouts(place), place.carrier].filter(Boolean) : [];
     return [
       number.kind === "external" ? dialButton(text, readable(number)) : h("span", { class: "pop-digits" }, text),
       number.kind === "invalid" && h("span", { class: "badge bg-yellow-lt" }, icon("alert-triangle"), t("not a telephone number")),
@@ -200,7 +219,11 @@ export class CardView {
     const dialled = reason === "dial" || card.direction === "outbound";
     const hangUp = h("button", { type: "button", class: "btn btn-outline-danger", title: "Alt+H", data: { testid: "hangup" }, onclick: () => this.#actions.hangUp() }, icon("phone-off"), t("Hang up"));
     const open = card.contact && h("a", { class: "btn btn-ghost-secondary", href: `/contacts/${card.contact.id}`, data: { testid: "pop-open-client" } }, icon("address-book"), t("Open client"));
-    if (status === "ringing" && !dialled) return [h("span", { class: "pop-hint", data: { testid: "pop-answer-hint" } }, icon("phone-ringing"), t("Answer on your phone")), open];
+    if (status === "ringing" && !dialled) {
+      if (!canAnswerHere()) return [h("span", { class: "pop-hint", data: { testid: "pop-answer-hint" } }, icon("phone-ringing"), t("Answer on your phone")), open];
+      const answer = h("button", { type: "button", class: "btn btn-success btn-lg", title: "Alt+A", data: { testid: "answer" }, onclick: () => this.#actions.answer() }, icon("phone"), t("Answer"));
+      return [answer, h("span", { class: "text-secondary" }, t("or take it on your phone")), open];
+    }
     if (status === "wrap_up") {
       const done = h("button", { type: "button", class: "btn btn-primary", title: "Alt+Enter", data: { testid: "pop-done" }, onclick: () => this.#actions.dismiss() }, icon("check"), t("Done"));
       return [card.disposition ? done : h("span", { class: "pop-hint" }, icon("list"), t("Choose a result to finish")), open];

@@ -1,12 +1,13 @@
 // The agent's cards: which are up, which one is in front. A new ring comes to the front unless something is being typed
 // there; then its name shows on a tab that blinks, and the key beside it brings it up.
 import { get, patch, post } from "./api.js";
-import { CardView, cardName } from "./card.js";
+import { CardView, answerByHand, cardName } from "./card.js";
 import { announce, h, icon, setText, toast } from "./dom.js";
 import { sendForgotten } from "./note.js";
 import { ring, ringDetail } from "./ring.js";
 import { t } from "./words.js";
 
+const PHONE_OBEYS_WITHIN = 4000;
 const CLOSED = {
   answered_elsewhere: (name) => t("{name}: a colleague has taken the call.", { name }),
   caller_gone: (name) => t("{name} hung up before anyone answered.", { name }),
@@ -126,6 +127,7 @@ export class Pops extends EventTarget {
         if (this.#pops.has(id)) this.#put({ call_id: id, card: { ...entry.pop.card, disposition: result } }, false);
         if (result !== null && entry.pop.status === "wrap_up") await this.#finish(entry);
       }),
+      answer: () => this.#answer(entry),
       hangUp: () => attempt(() => post(`/live/${path}/hangup`)),
       dismiss: () => attempt(() => this.#finish(entry)),
       minimise: () => {
@@ -138,6 +140,24 @@ export class Pops extends EventTarget {
         entry.view.update(entry.pop);
       },
     };
+  }
+
+  /** Tell the desk phone to answer; a phone that does not obey is answered by hand from then on. */
+  async #answer(entry) {
+    const id = entry.pop.call_id;
+    const byHand = () => {
+      answerByHand();
+      entry.view.update(entry.pop);
+      toast(t("This phone cannot be answered from here: take the call on the phone."));
+    };
+    try {
+      await post(`/live/${encodeURIComponent(id)}/answer`);
+    } catch (error) {
+      if (this.#pops.get(id)?.pop.status === "ringing") byHand();
+      else toast(error.message, { kind: "error" });
+      return;
+    }
+    setTimeout(() => this.#pops.get(id)?.pop.status === "ringing" && byHand(), PHONE_OBEYS_WITHIN);
   }
 
   /** Put a card away once its note is on the server; without the server it stays. */
@@ -220,6 +240,7 @@ export class Pops extends EventTarget {
     const { pop, view, actions } = entry;
     if (what === "note") view.focusNote();
     else if (what === "result" && this.#results[argument]) actions.result(this.#results[argument]);
+    else if (what === "answer" && pop.status === "ringing" && pop.reason !== "dial") actions.answer();
     else if (what === "hangup" && (pop.status === "talking" || pop.reason === "dial")) actions.hangUp();
     else if (what === "minimise") actions.minimise();
     else if (what === "done" && pop.status === "wrap_up") actions.dismiss();

@@ -126,7 +126,7 @@ function ownState() {
     if (!talking && !ringing && !wrap && ["on_call", "ringing", "wrap_up"].includes(state)) state = "available";
     if (!extensions.length) state = "offline";
     if (agent.state === "paused" && !talking && !ringing) state = "paused";
-    place.hidden = false;
+    place.hidden = !extensions.length && document.body.dataset.role !== "agent";
     place.dataset.state = state;
     place.since = talking?.card.answered_at || (wrap && state === "wrap_up" ? wrap.card.ended_at : null) || (state === agent.state ? agent.since : null);
     const may = extensions.length > 0 && (state === "available" || state === "paused");

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { t } from "./words.js";
 
 const KEYS = [
-  ["Alt + N", t("Write the note")], ["Alt + 1 … 9", t("Choose a result")], ["Alt + H", t("Hang up")], ["Alt + Enter", t("Finish the card")],
+  ["Alt + A", t("Answer, where the phone obeys")], ["Alt + N", t("Write the note")], ["Alt + 1 … 9", t("Choose a result")], ["Alt + H", t("Hang up")], ["Alt + Enter", t("Finish the card")],
   ["Alt + W", t("Next card")], ["Alt + M", t("Minimise the card")], ["D", t("Dial a number")], ["/", t("Search")],
   ["G D", t("Go to the desktop")], ["G C", t("Go to contacts")], ["G L", t("Go to the call log")], ["G B", t("Go to the live board")], ["?", t("This sheet")],
 ];
@@ -33,6 +33,7 @@ function withAlt(event, pops) {
   const digit = event.code.match(/^Digit([1-9])$/);
   if (digit) return pops.act("result", Number(digit[1]) - 1);
   switch (event.code) {
+    case "KeyA": return pops.act("answer");
     case "KeyN": return pops.act("note");
     case "KeyH": return pops.act("hangup");
     case "KeyM": return pops.act("minimise");

@@ -73,3 +73,18 @@ export const STATES = {
   offline: t("Offline"), available: t("Available"), ringing: t("Ringing"), on_call: t("On call"), on_hold: t("On hold"),
   wrap_up: t("Wrap-up"), paused: t("Paused"), unreachable: t("Phone unreachable"),
 };
+
+const countries = new Intl.DisplayNames([locale, "en"], { type: "region", fallback: "none" });
+const english = new Intl.DisplayNames(["en"], { type: "region", fallback: "none" });
+
+/** Where a number is at home: the place and the country, each once, the country in the reader's language. */
+export function whereabouts({ country, region }) {
+  let name = null;
+  let plain = null;
+  try {
+    [name, plain] = country ? [countries.of(country), english.of(country)] : [null, null];
+  } catch {
+    name = country;
+  }
+  return [region && region !== plain && region !== country ? region : null, name || country].filter(Boolean).join(", ");
+}
