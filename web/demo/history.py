@@ -12,7 +12,7 @@ from telephony.simulator.day import AGENTS, BILLING, RING_GROUP, SALES, SUPPORT,
 from web.demo.clients import chance
 
 DAYS = 365
-CALLS = 35_000
+CALLS = 30_000
 HOURS = {8: 3, 9: 9, 10: 12, 11: 12, 12: 8, 13: 5, 14: 8, 15: 10, 16: 10, 17: 8, 18: 4, 19: 1}
 """Hour of the day -> share of its calls."""
 WEEKDAYS = (12, 11, 11, 11, 10, 4, 0)
