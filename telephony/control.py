@@ -116,7 +116,7 @@ class Control:
                 await self._ask(action)
             except ActionRefused as error:
                 if ALREADY_THERE not in str(error).lower():
-                    refusal = refusal or error
+                    refusal = refusal or ActionRefused(f"queue {action[1].get('Queue')}: {error}")
         if refusal is not None:
             raise refusal
 

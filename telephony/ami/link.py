@@ -44,8 +44,10 @@ class Timing:
     """After this much silence the PBX is asked for a sign of life."""
     answer: float = 7.0
     """How long that sign may take: a dead PBX is noticed within 15 s, a stalled one has time to recover."""
-    first_back_off: float = 0.5
+    first_back_off: float = 0.25
     longest_back_off: float = 10.0
+    growth: float = 1.6
+    """Each further attempt waits longer by this: an Asterisk restarted on purpose is away for two seconds."""
     refused: float = 30.0
     """Between two logins with an account the PBX does not take."""
     steady: float = 5.0
@@ -154,7 +156,9 @@ class AmiLink:
         self.reason = reason
 
     def _back_off(self, attempt: int) -> float:
-        longest = min(self._timing.longest_back_off, self._timing.first_back_off * 2.0 ** min(attempt, 16))
+        longest = min(
+            self._timing.longest_back_off, self._timing.first_back_off * self._timing.growth ** min(attempt, 32)
+        )
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads the load of many links, guards no secret
 
     async def _signed_in(self) -> Connection:
