@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from telephony.addresses import AmiAddress
-from telephony.ami import AmiLink, Timing
+from telephony.ami import AmiLink, Timing, connection
 from telephony.links import (
     ActionRefused,
     ActionTimeout,
@@ -289,6 +289,27 @@ async def test_actions_need_a_link_and_do_not_outlive_it() -> None:
             # Nothing is sent again behind the caller's back.
             await link.action("Ping")
             assert [action["Action"] for action in pbx.actions].count("Hangup") == 1
+
+
+async def test_a_pbx_that_answers_nothing_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MOST_UNANSWERED", 2)
+    async with peer() as pbx, linked(AmiLink(address_of(pbx), timing=QUICK)) as link:
+        await up(link)
+        waiting = [asyncio.create_task(link.action("Hangup", {"Channel": "x"}, timeout=NEVER)) for _ in range(2)]
+        await pbx.asked("Hangup", 2)
+        with pytest.raises(NotConnected, match="does not read"):
+            await link.action("Ping")
+        pbx.hang_up()
+        assert all(isinstance(ended, NotConnected) for ended in await asyncio.gather(*waiting, return_exceptions=True))
+
+
+async def test_a_flood_on_top_of_the_login_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MOST_HELD", 3)
+    async with peer() as pbx:
+        pbx.replies["Login"] = lambda action: pbx.login(action) + event("Hangup", "Uniqueid: 1") * 10
+        async with linked(AmiLink(address_of(pbx), timing=QUICK)) as link:
+            await up(link)
+            assert "too many events" in (await down(link)).reason
 
 
 async def test_a_line_break_in_a_field_never_reaches_the_wire() -> None:
