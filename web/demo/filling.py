@@ -1,5 +1,6 @@
 """Fill a fresh database: the staff, the clients and their year of calls."""
 
+import asyncio
 import itertools
 import secrets
 import time
@@ -24,6 +25,8 @@ from web.settings import Settings
 T = TypeVar("T")
 AT_ONCE = 1_000
 """Rows per transaction: few enough to keep memory flat."""
+WRITING = 2
+"""Batches under way: the next one is invented while one is written."""
 SUPERVISOR, ADMINISTRATOR = ("sofia", "Sofia Marin"), ("admin", "Administrator")
 
 
@@ -62,11 +65,10 @@ async def _staff(staff: Staff) -> list[SignIn]:
     ]
     people.append((SUPERVISOR[0], Role.SUPERVISOR, (), SUPERVISOR[1]))
     people.append((ADMINISTRATOR[0], Role.ADMIN, (), ADMINISTRATOR[1]))
-    signs = []
-    for name, role, extensions, shown in people:
-        password = secrets.token_hex(6)
-        await staff.add_user(name, role, extensions, password, shown)
-        signs.append(SignIn(role, name, password))
+    signs = [SignIn(role, name, secrets.token_hex(6)) for name, role, _, _ in people]
+    async with asyncio.TaskGroup() as group:
+        for (name, role, extensions, shown), sign in zip(people, signs, strict=True):
+            group.create_task(staff.add_user(name, role, extensions, sign.password, shown))
     return signs
 
 
@@ -87,8 +89,19 @@ async def _history(calls: Calls, numbering: Numbering, clients: Clients, ids: li
     )
     users = {extension: agent_name(extension) for extension in AGENTS}
     past = tell(cast, datetime.fromtimestamp(time.time()).astimezone(), **({} if count is None else {"count": count}))
-    for batch in _batches(past):
-        await calls.add_many([_saved(each, numbering, ids, users) for each in batch])
+    turn = asyncio.Semaphore(WRITING)
+    async with asyncio.TaskGroup() as group:
+        for batch in _batches(past):
+            saves = [_saved(each, numbering, ids, users) for each in batch]
+            await turn.acquire()
+            group.create_task(_write(calls, saves, turn))
+
+
+async def _write(calls: Calls, saves: list[CallToSave], turn: asyncio.Semaphore) -> None:
+    try:
+        await calls.add_many(saves)
+    finally:
+        turn.release()
 
 
 def _saved(past: PastCall, numbering: Numbering, ids: list[int], users: Mapping[str, str]) -> CallToSave:
