@@ -14,8 +14,8 @@ from zlib import crc32
 
 from telephony.records import CallChange, CallRecord, ChangeKind
 
-LANES: Final = 8
-LANE_SIZE: Final = 10_000
+LANES: Final = 64
+LANE_SIZE: Final = 2_000
 BARRIER_SECONDS: Final = 2.0
 """Longest wait for another lane: past it a merge goes on without what that lane still holds."""
 

@@ -74,6 +74,8 @@ class Writer:
         """Let a call's row become part of another one's, with the next write of that one."""
         self._dirty.pop(absorbed, None)
         self.trace(into, *self._traces.pop(absorbed, []))
+        for earlier in [one for one, other in self._absorbed.items() if other == absorbed]:
+            self._absorbed[earlier] = into
         self._absorbed[absorbed] = into
 
     async def written(self, call_id: str, seconds: float) -> None:
@@ -156,7 +158,7 @@ class Writer:
             if under_way is not None:
                 await asyncio.wait({under_way})
             await self._calls.absorb(absorbed, call_id)
-            del self._absorbed[absorbed]
+            self._absorbed.pop(absorbed, None)
 
     async def _retry(self) -> None:
         """Probe with growing pauses after a refusal; once a row gets through, issue all the others again."""

@@ -2,9 +2,9 @@
 
 from crm_core.calls.rules import CallPatch
 from crm_core.people.rules import ContactDraft, PhoneDraft
-from telephony.records import LegResult, Outcome
+from telephony.records import LegResult, Outcome, Participant
 from tests.screenpop.conftest import OWN_NUMBER, House
-from tests.screenpop.scenes import Scene, inbound, internal, outbound
+from tests.screenpop.scenes import T0, Scene, inbound, internal, outbound
 
 NUMBER = "+74951234567"
 
@@ -164,6 +164,23 @@ async def test_a_transfer_takes_card_and_note_along(house: House) -> None:
     (note,) = shown["card"]["notes"]
     assert (note["author"], note["text"], note["draft"]) == ("ana", "angry about the delay", True)
     assert shown["card"]["draft"] is None
+
+
+async def test_an_attended_transfer_is_one_call_in_the_end(house: House) -> None:
+    contact = await claire(house)
+    ben = await house.screen("ben")
+    call, consultation = Scene(inbound()), Scene(internal())
+    house.tell(call.rings("2001"), call.answers("2001"))
+    house.tell(consultation.dials(), consultation.rings("2002"), consultation.answers("2002"))
+    await ben.until(lambda frame: frame.get("status") == "talking" and frame["type"] == "pop.update")
+    await house.row("I1")
+    house.tell(call.absorbs("I1", Participant("2002", rang_at=T0, answered_at=T0 + 2)))
+    assert (await ben.next())["reason"] == "ended"
+    shown = await ben.next()
+    assert (shown["type"], shown["call_id"], shown["reason"]) == ("pop.show", "C1", "transfer")
+    assert (shown["status"], shown["card"]["contact"]["id"]) == ("talking", contact)
+    await house.row("I1", lambda row: row is None)
+    assert (await house.row("C1")).users == {"2001": "ana", "2002": "ben"}
 
 
 async def test_an_internal_call_shows_the_colleague(house: House) -> None:

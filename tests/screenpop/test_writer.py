@@ -150,6 +150,25 @@ async def test_a_consultation_becomes_part_of_the_call_it_was_about(calls: Calls
     assert [note.text for note in kept.notes] == ["wants the new price list"]
 
 
+async def test_what_became_part_of_another_call_is_no_row(calls: Calls) -> None:
+    async with running(Writer(calls)) as writer:
+        writer.put(CallToSave(inbound("I1"), NUMBER))
+        writer.trace("I1", TraceEntry(T0, "ring", "2002"))
+        await settled(writer)
+        await calls.save_draft("I1", "ana", "what Ben must know")
+        writer.put(CallToSave(inbound("I1"), NUMBER))
+        writer.absorb("I1", "I2")
+        writer.absorb("I2", "C1")
+        writer.put(CallToSave(inbound("C1"), NUMBER))
+        await settled(writer)
+        await writer.write_traces()
+        assert await calls.get("I1") is None
+        row = await calls.get("C1")
+        assert row is not None
+        assert [note.text for note in row.notes] == ["what Ben must know"]
+        assert await calls.trace("C1") == (TraceEntry(T0, "ring", "2002"),)
+
+
 async def test_the_pop_comes_without_the_database_and_its_client_follows(
     house: House, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
