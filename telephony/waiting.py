@@ -85,9 +85,9 @@ def member_extension(book: CallBook, facts: ev.MemberFacts) -> str | None:
 def conference_join(draft: Draft, event: ev.ConfbridgeJoin) -> None:
     """Let a party into a conference, which counts as talking."""
     channel = known(draft, event.party)
-    call = call_of(draft.book, channel) if channel is not None else None
-    if channel is None or call is None or channel.is_local:
+    if channel is None or channel.is_local:
         return
+    call = call_of(draft.book, channel) or call_in_midstream(draft, channel)
     call.conference = True
     call.talking = True
     if call.direction is None:
