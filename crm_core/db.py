@@ -45,6 +45,7 @@ SQLITE_PRAGMAS = (
     "PRAGMA synchronous=NORMAL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-16000",
 )
 
 
@@ -115,7 +116,7 @@ class Database:
         parsed = parse_url(url)
         if parsed.get_backend_name() == "sqlite":
             await asyncio.to_thread(_make_directory, parsed)
-        database = cls(parsed, _engine(parsed))
+        database = cls(parsed, await asyncio.to_thread(_engine, parsed))
         try:
             await database.ping()
         except BaseException:

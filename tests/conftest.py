@@ -12,6 +12,7 @@ from pytest_socket import socket_allow_hosts
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
+ASYNCPG_LOOKS = {"_parse_connect_dsn_and_args", "_read_password_from_pgpass", "_dot_postgresql_path"}
 OUR_ROOMS = ["telephony", "crm_core", "screenpop", "web"]
 
 

@@ -142,9 +142,9 @@ def newest(saves: Iterable[CallToSave]) -> dict[str, CallToSave]:
 
 def with_contact(save: CallToSave, meanings: Mapping[str, tuple[int | None, int]]) -> CallToSave:
     """Return a save with the contact its number means, when it names none itself."""
-    if save.contact_id is not None or save.number.key not in meanings:
+    if save.contact_id is not None:
         return save
-    meant, many = meanings[save.number.key]
+    meant, many = meanings.get(save.number.key or "", (None, 0))
     return replace(save, contact_id=meant, candidates=many)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.db import Database
 from crm_core.errors import LockedOut, NotFound
-from crm_core.staff.passwords import hash_token, matches, new_token
+from crm_core.staff.passwords import Passwords, hash_token, new_token
 from crm_core.staff.rules import Role, Scope, Session, SessionToken, TokenGrant, User, effective_extensions, name_key
 from crm_core.staff.tables import ApiToken, Revision, SeatRow, SignIn, SignInFailure, UserExtension, UserRow
 from crm_core.texts import clean
@@ -26,9 +26,10 @@ USER_AGENT_LETTERS = 200
 class SignIns:
     """Sign-in half of `Staff`."""
 
-    def __init__(self, db: Database, clock: Callable[[], float]) -> None:
+    def __init__(self, db: Database, clock: Callable[[], float], passwords: Passwords) -> None:
         self._db = db
         self._clock = clock
+        self._passwords = passwords
 
     async def verify(self, name: str, password: str, ip: str = "") -> User | None:
         """Check a sign-in; None when name or password is wrong, raises LockedOut after repeated failures."""
@@ -37,7 +38,7 @@ class SignIns:
             await self._refuse_locked(connection, key, ip)
             query = select(UserRow.password_hash).where(UserRow.name_key == key, UserRow.active)
             stored = (await connection.execute(query)).scalar_one_or_none()
-        fits = await matches(stored, password)
+        fits = await self._passwords.match(stored, password)
         async with self._db.write() as connection:
             if not fits:
                 await self._count_failure(connection, key, ip)

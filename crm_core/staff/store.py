@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.db import Database
 from crm_core.errors import BadExtension, DuplicateName, NotFound
-from crm_core.staff.passwords import hash_password
+from crm_core.staff.passwords import Passwords
 from crm_core.staff.rules import (
     Role,
     Seat,
@@ -29,8 +29,10 @@ from crm_core.upsert import upsert
 class Staff(SignIns):
     """Queries and commands about users. Every write moves `revision()` on, so that caches elsewhere follow."""
 
-    def __init__(self, db: Database, *, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(db, clock)
+    def __init__(
+        self, db: Database, *, clock: Callable[[], float] = time.time, passwords: Passwords | None = None
+    ) -> None:
+        super().__init__(db, clock, passwords or Passwords())
 
     async def revision(self) -> int:
         """Return the counter that moves with every write of users, extensions, seats or tokens."""
@@ -44,7 +46,7 @@ class Staff(SignIns):
         cleaned = check_name(name)
         shown = check_display_name(display_name or cleaned)
         phones = [check_extension(extension) for extension in extensions]
-        hashed = await hash_password(check_password(password))
+        hashed = await self._passwords.hash(check_password(password))
         async with self._db.write() as connection:
             row = {
                 "name": cleaned,
@@ -76,7 +78,7 @@ class Staff(SignIns):
 
     async def set_password(self, name: str, password: str) -> None:
         """Replace a password and end the user's sessions; raises NotFound or InvalidField."""
-        hashed = await hash_password(check_password(password))
+        hashed = await self._passwords.hash(check_password(password))
         async with self._db.write() as connection:
             user = await self._one(connection, UserRow.name_key == name_key(name), name)
             await connection.execute(update(UserRow).where(UserRow.id == user.id).values(password_hash=hashed))
