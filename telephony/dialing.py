@@ -216,11 +216,15 @@ def dial_end(draft: Draft, event: ev.DialEnd) -> None:
 
 
 def _being_taken(book: CallBook, call: Conversation) -> bool:
-    """Whether somebody answered: a bridge tells a moment later than the dial that was won."""
+    """Whether somebody answered: a bridge tells a moment later than the dial that was won.
+
+    A ring group's Dial closes the lost dials before the won one; that its phone is Up was told before.
+    """
     if call.answered_at is not None:
         return True
     channels = (book.graph.channels.get(uniqueid) for uniqueid in call.channels)
-    return any(not c.is_local and c.dial_status == "ANSWER" for c in channels if c is not None and c.dialed_by)
+    dialled = (c for c in channels if c is not None and c.dialed_by and not c.is_local)
+    return any(c.dial_status == "ANSWER" or c.state == "Up" for c in dialled)
 
 
 def stop_ringing(draft: Draft, call: Conversation, extension: str, result: LegResult) -> None:

@@ -5,13 +5,14 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, CookieJar
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from crm_core.db import Database, upgrade
@@ -139,8 +140,9 @@ async def hear_until(socket: ClientConnection, type_: str, **facts: Any) -> dict
 async def closed(socket: ClientConnection) -> int:
     """Read until the server closes; give its code."""
     async with asyncio.timeout(DEADLINE):
-        async for _ in socket:
-            pass
+        with suppress(ConnectionClosed):
+            while True:
+                await socket.recv()
     code = socket.close_code
     assert code is not None
     return code
