@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -44,7 +45,12 @@ class Api:
     async def ready(self) -> bool:
         """Ask whether database, bus and PBX link are all up."""
         async with self._session.get("/readyz") as answer:
-            return answer.status == 200
+            return answer.status == http.HTTPStatus.OK
+
+    async def board(self) -> Row | None:
+        """Return the live board, or None while no node watches the PBX."""
+        async with self._session.get("board") as answer:
+            return dict(await answer.json()) if answer.status == http.HTTPStatus.OK else None
 
     async def calls(self, **query: str) -> list[Row]:
         """Return the newest rows of the call log."""

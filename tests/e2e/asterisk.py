@@ -101,7 +101,9 @@ class Asterisk:
         for name in ("run", "log", "log/cdr-csv", "log/cel-custom", "spool", "db"):
             (self._folder / name).mkdir()
         etc = self._folder / "etc"
-        shutil.copytree(CONFIGURATION, etc, ignore=shutil.ignore_patterns("local", "local.example", "Dockerfile*"))
+        shutil.copytree(
+            CONFIGURATION, etc, ignore=shutil.ignore_patterns("local", "local.example", "*ocker*", "README.md")
+        )
         local = etc / "local"
         local.mkdir()
         modules = next(self.root.glob("usr/lib/*/asterisk/modules"))

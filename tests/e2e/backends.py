@@ -28,12 +28,12 @@ class PostgreSQL:
         self._server = Server(command, self._folder / "log", user="postgres")
         self._server.wait_until(lambda: self._answers("pg_isready", "--quiet"))
 
-    def new_database(self) -> str:
-        """Create an empty database and return its CALLCARD_DATABASE_URL."""
+    def new_database(self, template: str = "template0") -> tuple[str, str]:
+        """Create a database, empty or as a copy; return its name and its CALLCARD_DATABASE_URL."""
         self._databases += 1
         name = f"callcard_{self._databases}"
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), name)
-        return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{name}"
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "--template", template, name)
+        return name, f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{name}"
 
     def remove(self) -> None:
         """Stop it and forget its data."""

@@ -91,6 +91,14 @@ class Desk:
         await self.choose_result(result)
         await self.see_no_card()
 
+    def row(self, kind: str, text: str) -> Locator:
+        """Find a row of the live board (`waiting`, `queue`, `agent`, `call`) by a text in it."""
+        return self.page.get_by_test_id(f"board-{kind}-row").filter(has_text=text)
+
+    async def see_agent(self, extension: str, state: str) -> None:
+        """Wait until the live board shows that phone's agent so."""
+        await expect(self.row("agent", extension)).to_have_attribute("data-state", state)
+
     def toast(self, text: str) -> Locator:
         """Find a passing message by its text."""
         return self.page.get_by_test_id("toast").filter(has_text=text)

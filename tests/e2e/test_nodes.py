@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,13 +24,24 @@ def _show_log(callcard: Callcard) -> None:
     sys.stderr.write(callcard.log())
 
 
+@pytest.fixture(scope="module")
+def company(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Mapping[str, str]]:
+    """Create the company's PostgreSQL database once; tests work on copies."""
+    name, url = postgresql.new_database()
+    hiring = Callcard(tmp_path_factory.mktemp("company"), {"CALLCARD_DATABASE_URL": url})
+    return name, hiring.furnish()
+
+
 @pytest.fixture
-def nodes(asterisk: Asterisk, postgresql: PostgreSQL, nats: Nats, tmp_path: Path) -> Iterator[tuple[Node, Node]]:
+def nodes(
+    asterisk: Asterisk, postgresql: PostgreSQL, nats: Nats, tmp_path: Path, company: tuple[str, Mapping[str, str]]
+) -> Iterator[tuple[Node, Node]]:
     """Start two nodes on one database; the first one holds the PBX."""
+    template, tokens = company
     settings = {
         "CALLCARD_AMI_URL": asterisk.ami_url,
         "CALLCARD_BUS_URL": nats.url,
-        "CALLCARD_DATABASE_URL": postgresql.new_database(),
+        "CALLCARD_DATABASE_URL": postgresql.new_database(template)[1],
         "CALLCARD_SECRET_KEY": "one key for all nodes of the company",
     }
     with contextlib.ExitStack() as stack:
@@ -40,7 +51,6 @@ def nodes(asterisk: Asterisk, postgresql: PostgreSQL, nats: Nats, tmp_path: Path
             stack.callback(callcard.remove)
             stack.callback(_show_log, callcard)
             pair.append(callcard)
-        tokens = pair[0].furnish()
         asterisk.wait_idle()
         for callcard in pair:
             callcard.start()
@@ -77,7 +87,7 @@ async def test_the_other_node_takes_over_in_mid_call(nodes: tuple[Node, Node], p
         await call.wait_answered()
         before = await api.only_call(ended=False)
         holding.callcard.stop(signal.SIGKILL)
-        await api.until(lambda: api.get("board"), lambda board: before["id"] in board["calls"], TAKE_OVER_SECONDS)
+        await api.until(api.board, lambda board: board and before["id"] in board["calls"], TAKE_OVER_SECONDS)
         await call.hang_up()
         row = await api.only_call(seconds=TAKE_OVER_SECONDS)
     assert (row["id"], row["outcome"], row["answered_by"]) == (before["id"], "answered", "2001")
