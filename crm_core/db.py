@@ -7,7 +7,7 @@ connections (WAL). The card look-up passes SQLAlchemy by: its statements run on 
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,9 +230,15 @@ class Database:
 
 async def upgrade(url: str) -> None:
     """Bring the database to the newest schema, creating it when new; raises DatabaseUnavailable."""
-    from crm_core import migrations
+    run = await asyncio.to_thread(_migrations)
+    await run(url)
 
-    await migrations.run(url)
+
+def _migrations() -> Callable[[str], Awaitable[None]]:
+    # Alembic reads files as it is imported: in a thread, for the loop must not wait.
+    from crm_core.migrations import run
+
+    return run
 
 
 def parse_url(url: str) -> URL:
