@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ class Answer:
     """What came back: status, headers, and the body where it was JSON."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: Any
     text: str
 
@@ -116,7 +116,7 @@ class Running:
 async def _read(response: ClientResponse) -> Answer:
     text = await response.text()
     body = json.loads(text) if "json" in response.content_type and text else None
-    return Answer(response.status, dict(response.headers), body, text)
+    return Answer(response.status, response.headers, body, text)
 
 
 async def say(socket: ClientConnection, **message: Any) -> None:
@@ -133,6 +133,7 @@ async def hear_until(socket: ClientConnection, type_: str, **facts: Any) -> dict
     async with asyncio.timeout(DEADLINE):
         while True:
             frame = await hear(socket)
+            print(frame["type"], frame.get("status"), frame.get("reason"))  # noqa: T201 - pytest shows it on failure
             if frame["type"] == type_ and all(frame.get(name) == value for name, value in facts.items()):
                 return frame
 

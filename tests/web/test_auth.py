@@ -67,7 +67,11 @@ async def test_every_route_of_the_application_has_declared_its_access(service: R
     app = service.node.app
     undeclared = [route for route in app.router.routes() if route not in app[auth._ACCESS]]
     assert undeclared == []
-    public = {str(route.resource and route.resource.canonical) for route, access in app[auth._ACCESS].items() if access is auth.PUBLIC}
+    public = {
+        str(route.resource and route.resource.canonical)
+        for route, access in app[auth._ACCESS].items()
+        if access is auth.PUBLIC
+    }
     assert public == {
         "/healthz", "/readyz", "/metrics", "/ws", "/login", "/language", "/static/{stamp}/{path}",
         "/api/docs", "/api/v1/openapi.json",

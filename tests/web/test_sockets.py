@@ -168,11 +168,15 @@ def slow_sockets(metrics: str) -> str:
     return found[1]
 
 
-async def test_a_call_pops_once_on_every_tab_of_its_agent_and_closes_on_all(
-    with_pbx: Running, pbx: AmiServer
-) -> None:
-    contact = await with_pbx.ask("POST", "contacts", json={"name": "Claire Durand", "phones": [{"number": "+33601020304"}]})
-    async with with_pbx.live("ana", "pops") as tab, with_pbx.live("ana", "pops") as other, with_pbx.live("bruno", "pops") as colleague:
+async def test_a_call_pops_once_on_every_tab_of_its_agent_and_closes_on_all(with_pbx: Running, pbx: AmiServer) -> None:
+    contact = await with_pbx.ask(
+        "POST", "contacts", json={"name": "Claire Durand", "phones": [{"number": "+33601020304"}]}
+    )
+    async with (
+        with_pbx.live("ana", "pops") as tab,
+        with_pbx.live("ana", "pops") as other,
+        with_pbx.live("bruno", "pops") as colleague,
+    ):
         for socket in (tab, other, colleague):
             assert (await hear(socket))["type"] == "snapshot"
         call = pbx.act(lambda world: world.inbound("+33601020304", direct_number("2001")))

@@ -108,7 +108,7 @@ async def add_note(request: web.Request) -> web.StreamResponse:
     body = await read_body(request, NoteText)
     parts = services(request)
     note = await parts.calls.add_note(row.id, signed_in(request).user.name, body.text)
-    await parts.service.refresh_card(row.id)
+    parts.service.note_saved(row.id, note)
     return answer(models.note(note), 201)
 
 
@@ -118,7 +118,7 @@ async def save_draft(request: web.Request) -> web.StreamResponse:
     body = await read_body(request, NoteText)
     parts = services(request)
     note = await parts.calls.save_draft(row.id, signed_in(request).user.name, body.text)
-    await parts.service.refresh_card(row.id)  # a reload, another tab or the colleague after a transfer sees the note
+    parts.service.note_saved(row.id, note)  # a reload, another tab or the colleague after a transfer sees the note
     return answer(DraftSaved(note.id, timestamp(note.updated_at)))
 
 

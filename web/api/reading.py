@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import web
 from msgspec import Meta, Struct
 
 from web.api.problems import Invalid, NotFound, Problem
@@ -20,6 +20,7 @@ Cursor = Annotated[str, Meta(max_length=1000, description="`next` of the page be
 Model = TypeVar("Model", bound=Struct)
 Item = TypeVar("Item")
 _FIELD = re.compile(r" - at `(?:key in )?\$\.?(?P<field>[^`]*)`$")
+_MEMBER = re.compile(r"Object (?:missing required|contains unknown) field `(?P<member>[^`]*)`")
 _LOST_PLUS = re.compile(r"(T[0-9:.]+) ([0-9]{2}:[0-9]{2})$")
 
 
@@ -47,7 +48,7 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
 async def read_body(request: web.Request, model: type[Model]) -> Model:
     """Read a JSON body. Raises `Invalid`, or a 415 problem for another type of content."""
     raw = await request.read()
-    if request.content_type != "application/json" and (raw or hdrs.CONTENT_TYPE in request.headers):
+    if raw and request.content_type != "application/json":
         raise Problem("Send JSON, as application/json.", status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     if b"\\u0000" in raw or b"\0" in raw:
         raise Invalid.field("", "NUL characters cannot be stored")
@@ -92,8 +93,9 @@ def page_of(items: Sequence[Item], query: PageQuery) -> tuple[Sequence[Item], st
 
 def _invalid(error: msgspec.ValidationError) -> Invalid:
     text = str(error)
-    found = _FIELD.search(text)
-    return Invalid.field(found["field"] if found else "", _FIELD.sub("", text))
+    found, member = _FIELD.search(text), _MEMBER.match(text)
+    names = (found["field"] if found else "", member["member"] if member else "")
+    return Invalid.field(".".join(filter(None, names)), _FIELD.sub("", text))
 
 
 def _encodable(text: str) -> bool:
