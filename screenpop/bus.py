@@ -5,8 +5,9 @@ keep up is cut off instead of slowing down the others.
 """
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final, Protocol
 
 SUBSCRIPTION_SIZE: Final = 512
@@ -14,6 +15,8 @@ SUBSCRIPTION_SIZE: Final = 512
 
 REQUEST_TIMEOUT: Final = 2.0
 """Seconds to wait for the owner's answer."""
+
+logger = logging.getLogger(__name__)
 
 
 class BusError(Exception):
@@ -156,3 +159,18 @@ class LocalBus:
         readers.discard(subscription)
         if not readers:
             del self._subscriptions[subscription.subject]
+
+
+async def frames(bus: Bus, subject: str) -> AsyncGenerator[bytes, None]:
+    """Go through the frames of a subject whose loss does little harm, until the reader stops."""
+    while True:
+        subscription = bus.subscribe(subject)
+        try:
+            while True:
+                frame = await subscription.get()
+                if frame is not None:
+                    yield frame
+        except LaggingError:
+            logger.warning("frames on %s come faster than they can be read: some were skipped", subject)
+        finally:
+            subscription.close()

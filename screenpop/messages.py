@@ -415,6 +415,32 @@ class Ping(Struct, frozen=True, tag_field="type", tag="ping"):
 ClientFrame = Auth | Subscribe | Resync | Ping
 
 
+# Between nodes.
+
+
+class Wish(StrEnum):
+    """What an agent's node asks the owner of the service to do with a card."""
+
+    DISMISS = "dismiss"
+    REOPEN = "reopen"
+    REFRESH = "refresh"
+
+
+class Control(Struct, frozen=True, tag_field="type", tag="control"):
+    """One wish; `user` is empty where it concerns everybody's card of the call."""
+
+    wish: Wish
+    call_id: str
+    user: str = ""
+
+
+class Online(Struct, frozen=True, tag_field="type", tag="online"):
+    """Who has a browser open on a node."""
+
+    node: str
+    users: tuple[str, ...] = ()
+
+
 class BadFrameError(ValueError):
     """A client frame that says nothing we know; the text may be shown to the client."""
 
@@ -425,10 +451,12 @@ class _Numbered(Struct, frozen=True):
 
 _ENCODER: Final = msgspec.json.Encoder()
 _CLIENT: Final = msgspec.json.Decoder[ClientFrame](ClientFrame)
+_CONTROL: Final = msgspec.json.Decoder[Control](Control)
+_ONLINE: Final = msgspec.json.Decoder[Online](Online)
 _NUMBERED: Final = msgspec.json.Decoder[_Numbered](_Numbered)
 
 
-def encode(frame: ServerFrame | ClientFrame) -> bytes:
+def encode(frame: ServerFrame | ClientFrame | Control | Online) -> bytes:
     """One frame as UTF-8 JSON."""
     return _ENCODER.encode(frame)
 
@@ -440,6 +468,22 @@ def decode_client(text: str | bytes) -> ClientFrame:
     except (msgspec.DecodeError, UnicodeError) as error:
         raise BadFrameError(str(error)) from None
     return frame
+
+
+def decode_control(frame: bytes) -> Control | None:
+    """Read another node's wish; None when it says nothing we know (another version)."""
+    try:
+        return _CONTROL.decode(frame)
+    except msgspec.DecodeError:
+        return None
+
+
+def decode_online(frame: bytes) -> Online | None:
+    """Read who is on another node; None when it says nothing we know (another version)."""
+    try:
+        return _ONLINE.decode(frame)
+    except msgspec.DecodeError:
+        return None
 
 
 def sequence(frame: bytes) -> int:
@@ -461,6 +505,10 @@ BOARD_SUBJECT: Final = "board"
 """Bus subject of the board's deltas."""
 
 
+CONTROL_SUBJECT: Final = "control"
+"""Bus subject of the wishes to the owner of the service."""
+PRESENCE_SUBJECT: Final = "presence"
+"""Bus subject on which nodes tell who is online."""
 _POPS_PREFIX: Final = "pops."
 
 

@@ -104,6 +104,7 @@ class Node:
             tasks = [
                 group.create_task(_forever("bus", parts.bus.run)),
                 group.create_task(_forever("watchdog", partial(watch_loop, parts.metrics))),
+                group.create_task(_forever("presence", parts.service.attend)),
                 group.create_task(_forever("revision", self._follow_revision)),
                 group.create_task(_forever("operation", partial(own, parts.db, "service", self._operate, self._look))),
             ]
