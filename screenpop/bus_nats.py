@@ -40,6 +40,7 @@ class NatsBus:
         self._owner: Answer | None = None
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._troubled_once = False
         self.dropped = 0
 
     @property
@@ -113,17 +114,24 @@ class NatsBus:
                     reconnect_time_wait=RECONNECT_SECONDS,
                     ping_interval=PING_SECONDS,
                     max_outstanding_pings=2,
-                    error_cb=_log_error,
-                    disconnected_cb=_log_loss,
+                    error_cb=self._troubled,
                     reconnected_cb=self._reconnected,
                 )
             except (NatsError, OSError, TimeoutError) as error:
-                logger.warning("the bus is not reachable: %r", error)
+                await self._troubled(error)
                 await asyncio.sleep(RECONNECT_SECONDS)
             else:
+                self._troubled_once = False
                 return
 
+    async def _troubled(self, error: Exception) -> None:
+        """Log the first of a row of troubles: attempts to reconnect go on for ever."""
+        level = logging.DEBUG if self._troubled_once else logging.WARNING
+        self._troubled_once = True
+        logger.log(level, "the bus is not reachable: %r", error)
+
     async def _reconnected(self) -> None:
+        self._troubled_once = False
         logger.info("the bus is back")
         self._local.interrupt()
 
@@ -169,11 +177,3 @@ class NatsBus:
         if answer is not None:
             # Frames that wait here were sent before this snapshot was taken: they may arrive after it, and are known.
             await message.respond(answer)
-
-
-async def _log_error(error: Exception) -> None:
-    logger.warning("bus: %r", error)
-
-
-async def _log_loss() -> None:
-    logger.warning("the connection to the bus is lost")

@@ -114,3 +114,9 @@ def test_an_outbound_card_is_the_called_clients() -> None:
     card = build(outbound(), Knowledge(NUMBER, Lookup(contact=CLAIRE)), View("ana", "2001", dialled=True), SEATS)
     assert (card.direction, card.contact) == ("outbound", CardContact(12, "Claire Durand", "Durand & Fils"))
     assert card.called == "+33601020304"
+
+
+def test_a_call_back_shows_its_own_phone_the_other() -> None:
+    call = internal("I1", "2002", "2001")
+    called = build(call, Knowledge(Number("2001", None, NumberKind.INTERNAL)), BEN, SEATS)
+    assert called.colleague == CardColleague("2002", "Ben Adams")

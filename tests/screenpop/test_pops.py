@@ -1,5 +1,7 @@
 """Which cards are up: one per agent and call, whatever the phones do."""
 
+from collections.abc import Callable
+
 import pytest
 
 from crm_core.numbers import Number, NumberKind
@@ -322,3 +324,67 @@ def test_old_dismissals_and_transfers_are_forgotten(desk: Desk) -> None:
 def _plain(view: View) -> Card:
     number = Number("+74951234567", "+74951234567", NumberKind.EXTERNAL)
     return build(inbound(), Knowledge(number), view, SEATS)
+
+
+def test_a_second_device_ringing_in_mid_talk_is_no_news(desk: Desk) -> None:
+    scene, book = Scene(inbound()), desk.book
+    book.decide(scene.rings("2001"), "ana", _plain)
+    book.decide(scene.answers("2001"), "ana", _plain)
+    assert book.decide(scene.rings("2101"), "ana", _plain) == []
+    assert book.decide(scene.stops("2101", LegResult.ELSEWHERE), "ana", _plain) == []
+    assert desk.status("ana") == {"C1": PopStatus.TALKING}
+
+
+def test_who_moves_to_another_phone_keeps_talking(desk: Desk) -> None:
+    scene, book = Scene(inbound()), desk.book
+    book.decide(scene.answers("2001"), "ana", _plain)
+    book.decide(scene.answers("2101"), "ana", _plain)
+    assert book.decide(scene.leaves("2001"), "ana", _plain) == []
+    (left,) = book.decide(scene.leaves("2101"), "ana", _plain)
+    assert isinstance(left, Update)
+    assert left.status is PopStatus.WRAP_UP
+
+
+def test_phones_without_a_card_change_nothing(desk: Desk) -> None:
+    scene = Scene(inbound())
+    assert desk.see(scene.answers("2009")) == []
+    assert desk.see(scene.stops("2009", LegResult.NO_ANSWER)) == []
+    assert desk.see(scene.leaves("2009")) == []
+    assert desk.see(scene.ends()) == []
+
+
+def test_nothing_new_is_no_update(desk: Desk) -> None:
+    desk.see(Scene(inbound()).rings("2001"))
+    assert desk.book.refresh("C1", _same_as(desk, "ana")) == []
+
+
+def test_fresh_dismissals_and_transfers_are_remembered(desk: Desk) -> None:
+    scene = Scene(inbound())
+    desk.see(scene.rings("2001"))
+    desk.see(scene.transferred("2001", "2002"))
+    desk.book.dismiss("ana", "C1", scene.at)
+    assert desk.book.sweep(scene.at + 60) == []
+    assert desk.see(scene.rings("2001")) == []
+
+
+def test_who_left_the_consultation_gets_no_card_of_the_call(desk: Desk) -> None:
+    call, consultation = Scene(inbound()), Scene(outbound("O1"))
+    desk.see(consultation.dials())
+    desk.see(consultation.answers("2001"))
+    desk.see(consultation.leaves("2001"))
+    assert desk.status("ana") == {"O1": PopStatus.WRAP_UP}
+    assert desk.see(call.absorbs("O1")) == [Close("ana", "O1", CloseReason.ENDED)]
+    assert desk.status("ana") == {}
+
+
+def test_the_card_of_an_ended_call_is_not_taken_over_twice(desk: Desk) -> None:
+    view = View("ana", "2001")
+    (shown,) = desk.book.adopt(inbound(), view, _plain, PopStatus.WRAP_UP)
+    assert isinstance(shown, Show)
+    assert desk.see(Scene(inbound()).ends()) != []
+    assert desk.status("ana") == {"C1": PopStatus.WRAP_UP}
+
+
+def _same_as(desk: Desk, user: str) -> Callable[[View], Card]:
+    (pop,) = desk.book.state(user).pops
+    return lambda _: pop.card
