@@ -1,6 +1,7 @@
 """The `callcard` command: exit 0 done, 1 failed (one line on stderr), 2 wrong usage. No traceback reaches a user."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = build_parser()
     parsed = parser.parse_args(arguments)
+    # A command answers with its own lines; `serve` and `demo` set a real log up.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         parsed.run(parsed)
     except KeyboardInterrupt:
