@@ -4,7 +4,8 @@ import argparse
 import asyncio
 
 from web import settings
-from web.commands.command import Commands
+from web.commands.command import CommandFailed, Commands
+from web.frontend import vendor
 
 
 def register(commands: Commands) -> None:
@@ -27,6 +28,7 @@ def run_serve(_: argparse.Namespace) -> None:
     """Run the service."""
     from web.__main__ import serve
 
+    check_browser_files()
     chosen = settings.load()
     start_logging(chosen)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -37,6 +39,7 @@ def run_demo(_: argparse.Namespace) -> None:
     """Run the demo."""
     from web.demo import main
 
+    check_browser_files()
     main()
 
 
@@ -45,6 +48,14 @@ def run_upgrade(_: argparse.Namespace) -> None:
     from crm_core.db import upgrade
 
     asyncio.run(upgrade(settings.load().database_url))
+
+
+def check_browser_files() -> None:
+    """Refuse to serve pages with browser files that are missing or old. Raises `CommandFailed`."""
+    try:
+        vendor.check()
+    except vendor.StaleVendorFilesError as error:
+        raise CommandFailed(str(error)) from None
 
 
 def start_logging(chosen: settings.Settings) -> None:

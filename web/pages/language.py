@@ -8,9 +8,10 @@ import gettext
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from babel import Locale, negotiate_locale
+from babel import Locale, dates, negotiate_locale, numbers
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -27,13 +28,15 @@ class Language:
     name: str
     """In its own words, for the menu."""
     translations: gettext.NullTranslations
+    locale: Locale
+    """How it writes dates and numbers; loaded, because Babel reads its files on first use."""
     script: Mapping[str, str | list[str]] = field(default_factory=dict)
     """What the browser modules say: message -> translation, or the list of its plural forms."""
 
 
 def load(locale: Path = LOCALE) -> dict[str, Language]:
     """Read every catalogue. Blocks: call it before the loop runs, or in a thread."""
-    languages = {DEFAULT: Language(DEFAULT, "English", gettext.NullTranslations())}
+    languages = {DEFAULT: Language(DEFAULT, "English", gettext.NullTranslations(), _locale(DEFAULT))}
     for path in sorted(locale.glob("*/LC_MESSAGES/callcard.po")):
         code = path.parent.parent.name
         with path.open("rb") as file:
@@ -47,9 +50,17 @@ def load(locale: Path = LOCALE) -> dict[str, Language]:
             if message.id and any(translated) and any(name.endswith(".js") for name, _ in message.locations):
                 key = message.id if isinstance(message.id, str) else message.id[0]
                 script[key] = translated
-        name = Locale.parse(code).get_display_name(code) or code
-        languages[code] = Language(code, name.capitalize(), gettext.GNUTranslations(compiled), script)
+        found = _locale(code)
+        name = (found.get_display_name(code) or code).capitalize()
+        languages[code] = Language(code, name, gettext.GNUTranslations(compiled), found, script)
     return languages
+
+
+def _locale(code: str) -> Locale:
+    found = Locale.parse(code)
+    dates.format_datetime(datetime.fromtimestamp(0, UTC), "short", locale=found)
+    numbers.format_decimal(1000, locale=found)
+    return found
 
 
 def choose(languages: Mapping[str, Language], cookie: str | None, accept: str) -> Language:

@@ -84,7 +84,7 @@ def readable(number: str | None) -> str:
 @pass_context
 def _counted(context: Context, number: int) -> str:
     """Write a number with the separators of the reader's language."""
-    return numbers.format_decimal(number, locale=context["language"].code)
+    return numbers.format_decimal(number, locale=context["language"].locale)
 
 
 @pass_context
@@ -93,7 +93,7 @@ def _when(context: Context, at: float | None) -> Markup:
     if at is None:
         return Markup("")
     moment = datetime.fromtimestamp(at, context["zone"])
-    text = dates.format_datetime(moment, "short", locale=context["language"].code)
+    text = dates.format_datetime(moment, "short", locale=context["language"].locale)
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="milliseconds"), text)
 
 

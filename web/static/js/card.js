@@ -15,7 +15,7 @@ const FIELD_LABELS = { owner: t("Owner"), email: t("E-mail"), notes: t("About th
 const SHOWN_ELSEWHERE = new Set(["groups", "tags", "region", "carrier", "line", "queue"]);
 const RESULT_NAMES = {
   sold: t("Sold"), callback: t("Call back"), "call back": t("Call back"), "wrong number": t("Wrong number"), "not interested": t("Not interested"),
-  information: t("Information given"), complaint: t("Complaint"), resolved: t("Resolved"), answered: t("Answered question"), other: t("Other"),
+  information: t("Information given"), complaint: t("Complaint"), resolved: t("Resolved"), spam: t("Spam"), other: t("Other"),
 };
 
 export const resultName = (result) => RESULT_NAMES[result] || result.charAt(0).toUpperCase() + result.slice(1);
@@ -138,7 +138,7 @@ export class CardView {
     show(p.facts, card.fields, () => this.#facts(card));
     p.facts.hidden = !p.facts.childElementCount;
     p.keeper.adopt(card.draft);
-    show(p.others, card.notes, () => card.notes.map((note) => h("blockquote", {}, h("strong", {}, note.author), note.draft ? ` ${t("is writing")}` : "", ": ", note.text)));
+    show(p.others, card.notes, () => card.notes.map((note) => h("blockquote", {}, h("strong", {}, note.author), ": ", note.text, note.draft && h("em", { class: "text-secondary" }, " ", t("(being written)")))));
     show(p.results, [card.disposition, this.#actions.results], () => this.#results(pop));
     show(p.actions, [pop.status, canAnswerHere(), pop.reason, card.answered_at, card.disposition, card.contact?.id], () => this.#buttons(pop));
     show(p.history, [card.history, card.contact?.id, card.number.kind, Boolean(card.colleague)], () => this.#history(card));
@@ -169,7 +169,7 @@ export class CardView {
     const tool = (name, label, testid, run, pressed) => h("button", { type: "button", class: "btn btn-icon btn-sm btn-ghost-secondary", title: label, "aria-label": label, "aria-pressed": pressed, data: { testid }, onclick: run }, icon(name));
     return [
       tool(pop.pinned ? "pinned-off" : "pin", pop.pinned ? t("Unpin") : t("Pin: stay in front when another call rings"), "pop-pin", () => this.#actions.pin(), String(Boolean(pop.pinned))),
-      tool("minus", `${t("Minimise")} (Alt+M)`, "pop-minimise", () => this.#actions.minimise()),
+      tool("minus", t("Minimise (Alt+M)"), "pop-minimise", () => this.#actions.minimise()),
       pop.status === "wrap_up" && tool("x", t("Close without a result"), "pop-dismiss", () => this.#actions.dismiss()),
     ];
   }
@@ -217,7 +217,7 @@ export class CardView {
   #buttons(pop) {
     const { status, card, reason } = pop;
     const dialled = reason === "dial" || card.direction === "outbound";
-    const hangUp = h("button", { type: "button", class: "btn btn-outline-danger", title: "Alt+H", data: { testid: "hangup" }, onclick: () => this.#actions.hangUp() }, icon("phone-off"), t("Hang up"));
+    const hangUp = h("button", { type: "button", class: "btn btn-outline-danger pop-hangup", title: "Alt+H", data: { testid: "hangup" }, onclick: () => this.#actions.hangUp() }, icon("phone-off"), t("Hang up"));
     const open = card.contact && h("a", { class: "btn btn-ghost-secondary", href: `/contacts/${card.contact.id}`, data: { testid: "pop-open-client" } }, icon("address-book"), t("Open client"));
     if (status === "ringing" && !dialled) {
       if (!canAnswerHere()) return [h("span", { class: "pop-hint", data: { testid: "pop-answer-hint" } }, icon("phone-ringing"), t("Answer on your phone")), open];
@@ -228,7 +228,7 @@ export class CardView {
       const done = h("button", { type: "button", class: "btn btn-primary", title: "Alt+Enter", data: { testid: "pop-done" }, onclick: () => this.#actions.dismiss() }, icon("check"), t("Done"));
       return [card.disposition ? done : h("span", { class: "pop-hint" }, icon("list"), t("Choose a result to finish")), open];
     }
-    return [hangUp, open];
+    return [open, hangUp];
   }
 
   #history(card) {

@@ -1,13 +1,15 @@
 // The agent's cards: which are up, which one is in front. A new ring comes to the front unless something is being typed
 // there; then its name shows on a tab that blinks, and the key beside it brings it up.
 import { get, patch, post } from "./api.js";
-import { CardView, answerByHand, cardName } from "./card.js";
+import { CardView, answerByHand, cardName, readable } from "./card.js";
 import { announce, h, icon, setText, toast } from "./dom.js";
 import { sendForgotten } from "./note.js";
 import { ring, ringDetail } from "./ring.js";
 import { t } from "./words.js";
 
 const PHONE_OBEYS_WITHIN = 4000;
+const HANDS_OFF = 1500;
+const SETTLE = 500;
 const CLOSED = {
   answered_elsewhere: (name) => t("{name}: a colleague has taken the call.", { name }),
   caller_gone: (name) => t("{name} hung up before anyone answered.", { name }),
@@ -17,6 +19,7 @@ export class Pops extends EventTarget {
   #home;
   #pops = new Map();
   #active = null;
+  #touched = 0;
   #results = [];
   #tabs = h("div", { class: "pop-tabs", role: "tablist", "aria-label": t("Calls at your phone") });
   #stack = h("div", { class: "pop-stack" });
@@ -28,6 +31,8 @@ export class Pops extends EventTarget {
     this.docked = docked;
     home.append(this.#tabs, this.#stack);
     this.#loadResults();
+    for (const kind of ["pointermove", "pointerdown", "keydown"]) this.#stack.addEventListener(kind, () => { this.#touched = Date.now(); }, { passive: true });
+    setInterval(() => this.#bringRinging(), 500);
     addEventListener("pagehide", () => this.#flushAll());
   }
 
@@ -89,21 +94,38 @@ export class Pops extends EventTarget {
     entry.view.element.hidden = true;
     this.#pops.set(pop.call_id, entry);
     this.#stack.append(entry.view.element);
-    if (isNew) announce(`${entry.pop.reason === "dial" ? t("Calling") : t("Ringing")}: ${[cardName(pop.card), pop.card.contact?.company].filter(Boolean).join(", ")}`);
-    if (!this.#mayComeToFront(entry)) return;
-    this.#front(pop.call_id);
-    if (isNew) entry.view.element.classList.add("pop-arrives");
+    if (isNew) announce([entry.pop.reason === "dial" ? t("Calling") : t("Ringing"), cardName(pop.card), pop.card.contact?.company].filter(Boolean).join(", "));
+    if (this.#mayComeToFront(entry)) this.#arrive(entry, isNew);
   }
 
+  /** A ring replaces a finished call's card, but never while a hand is on it: the click would land on the wrong call. */
   #mayComeToFront(entry) {
     if (this.docked) return false;
     const front = this.active;
     if (!front) return !entry.pop.minimised;
-    return !front.view.isTyping && !front.pop.pinned && front.pop.status === "wrap_up" && entry.pop.status === "ringing";
+    if (front.pop.status !== "wrap_up" || front.pop.pinned || front.view.isTyping) return false;
+    return entry.pop.status === "ringing" && Date.now() - this.#touched > HANDS_OFF;
+  }
+
+  #arrive(entry, animated) {
+    const { element } = entry.view;
+    this.#front(entry.pop.call_id);
+    if (!animated) return;
+    element.classList.add("pop-arrives");
+    setTimeout(() => element.classList.remove("pop-arrives"), SETTLE);
+    if (element.getBoundingClientRect().top < 0 && !document.activeElement?.matches("input, textarea, select")) this.#home.scrollIntoView({ block: "start" });
+  }
+
+  #bringRinging() {
+    const waiting = [...this.#pops.values()].find((entry) => entry.pop.status === "ringing" && entry.pop.call_id !== this.#active && !entry.pop.minimised && !entry.pop.seen);
+    if (!waiting || !this.active || !this.#mayComeToFront(waiting)) return;
+    this.#arrive(waiting, true);
+    this.#changed();
   }
 
   #front(id) {
     this.#active = id;
+    if (id !== null) this.#pops.get(id).pop.seen = true;
     for (const [key, { view }] of this.#pops) view.element.hidden = key !== id;
     this.#home.classList.toggle("is-open", id !== null);
   }
@@ -214,7 +236,7 @@ export class Pops extends EventTarget {
       tab.dataset.status = pop.status;
       tab.setAttribute("aria-selected", String(id === this.#active));
       setText(tab.querySelector(".pop-tab-name"), cardName(pop.card));
-      setText(tab.querySelector("small"), [pop.card.contact?.company, pop.card.queue].filter(Boolean).join(" · "));
+      setText(tab.querySelector("small"), [pop.card.contact?.company || (!pop.card.contact && readable(pop.card.number)), pop.card.queue].filter(Boolean).join(" · "));
     }
   }
 
