@@ -134,7 +134,8 @@ def newest(saves: Iterable[CallToSave]) -> dict[str, CallToSave]:
         if before is None:
             found[save.call.id] = save
         elif accepts(before.call.ended_at, before.call.source, save.call):
-            contact_id = before.contact_id if save.contact_id is None else save.contact_id
+            same_caller = save.number.key == before.number.key
+            contact_id = before.contact_id if save.contact_id is None and same_caller else save.contact_id
             users = {**save.users, **before.users}
             found[save.call.id] = replace(save, contact_id=contact_id, users=users)
     return found

@@ -19,11 +19,14 @@ _RECORD = msgspec.json.Encoder()
 POSTGRESQL_TYPES = {str: "text", float: "double precision", int: "bigint", bool: "boolean"}
 
 DECIDED_BY_PEOPLE = ("contact_by_hand", "disposition")
+OTHER_NUMBER = "coalesce(call.number_key, '') <> coalesce(excluded.number_key, '')"
+"""The caller is not who he seemed to be: the number turned out to be withheld, or the PBX corrected it."""
 MERGED = {
     # A contact chosen by hand stays; so does a link made while the caller's card was older.
-    "contact_id": "CASE WHEN call.contact_by_hand THEN call.contact_id"
+    "contact_id": f"CASE WHEN call.contact_by_hand THEN call.contact_id WHEN {OTHER_NUMBER} THEN excluded.contact_id"
     " ELSE coalesce(excluded.contact_id, call.contact_id) END",
-    "candidates": "CASE WHEN excluded.contact_id IS NULL AND call.contact_id IS NOT NULL"
+    "candidates": f"CASE WHEN {OTHER_NUMBER} THEN excluded.candidates"
+    " WHEN excluded.contact_id IS NULL AND call.contact_id IS NOT NULL"
     " THEN call.candidates ELSE excluded.candidates END",
     "agent": "CASE WHEN coalesce(call.extension, '') = coalesce(excluded.extension, '')"
     " THEN coalesce(call.agent, excluded.agent) ELSE excluded.agent END",

@@ -50,7 +50,8 @@ class Callcard:
             "CALLCARD_OWN_NUMBERS": OWN_NUMBERS,
             "CALLCARD_REGION": "RU",
         }
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("CALLCARD_")}
+        left_out = ("CALLCARD_", "PYTHONDONTWRITEBYTECODE")  # compiled files make every start quicker
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         self._env = kept | own | dict(settings)
         self._server: Server | None = None
         (folder / "var").mkdir(parents=True, exist_ok=True)
