@@ -20,6 +20,9 @@ WRAP_UP_SECONDS: Final = 30 * 60.0
 MAX_POPS: Final = 20
 """Cards of one agent at a time; the oldest gives way."""
 
+SETTLES: Final = 2
+"""Rounds of `settle` after which a phone that stopped ringing simply rang in vain: the caller is still there."""
+
 FORGET_DISMISSED_SECONDS: Final = 12 * 3600.0
 """A call that is still not over after this long is not remembered as dismissed any more."""
 
@@ -37,6 +40,8 @@ class Pop:
     ringing: set[str] = field(default_factory=set)
     """The agent's phones that ring for it."""
     talking: set[str] = field(default_factory=set)
+    stopped: int = 0
+    """Not 0: the phone stopped ringing and what comes next says why; grows with each `settle`."""
     reopened: bool = False
     """Brought back from the call log: it says nothing about what the agent does now."""
 
@@ -93,6 +98,7 @@ class PopBook:
         self._by_user: dict[str, dict[str, Pop]] = {}
         self._dismissed: dict[str, tuple[float, set[str]]] = {}
         self._transferring: dict[str, float] = {}
+        self._stopped: set[tuple[str, str]] = set()
 
     def decide(self, change: CallChange, user: str | None, make: MakeCard) -> list[PopAction]:
         """Say what a change does to the cards; `user` is who sits at the phone that the change names."""
@@ -177,6 +183,22 @@ class PopBook:
                 del self._transferring[call_id]
         return [self._close(pop, CloseReason.ENDED) for pop in old]
 
+    def settle(self) -> list[PopAction]:
+        """Close cards whose phone stopped ringing while the call goes on; called a few times a second.
+
+        A caller who hangs up stops the phones first and ends the call a moment later: only then is the caller gone.
+        """
+        actions: list[PopAction] = []
+        for user, call_id in list(self._stopped):
+            pop = self._by_user.get(user, {}).get(call_id)
+            if pop is None or pop.stopped == 0:
+                self._stopped.discard((user, call_id))
+            elif pop.stopped > SETTLES:
+                actions.append(self._close(pop, CloseReason.ENDED))
+            else:
+                pop.stopped += 1
+        return actions
+
     def state(self, user: str) -> PopsState:
         """Return an agent's cards, the oldest first."""
         pops = self._by_user.get(user, {}).values()
@@ -200,7 +222,11 @@ class PopBook:
         return self._show(change, view, PopStatus.RINGING, make)
 
     def _answer(self, change: CallChange, user: str | None, make: MakeCard) -> list[PopAction]:
-        actions: list[PopAction] = []
+        actions: list[PopAction] = [
+            self._close(pop, CloseReason.ANSWERED_ELSEWHERE)
+            for pop in self.viewers(change.call.id)
+            if pop.stopped and pop.user != user
+        ]
         if change.call.direction is Direction.INTERNAL:
             for pop in self.viewers(change.call.id):
                 if pop.view.dialled and pop.status is PopStatus.RINGING and pop.user != user:
@@ -226,6 +252,7 @@ class PopBook:
             actions = []
         else:
             actions = self._turn(pop, status, change.at, make) if pop.status is not status else []
+        pop.stopped = 0
         if status is PopStatus.RINGING:
             pop.ringing.add(phone)
         else:
@@ -252,8 +279,12 @@ class PopBook:
                 reason = CloseReason.ANSWERED_ELSEWHERE
             case LegResult.REJECTED | LegResult.BUSY | LegResult.FAILED:
                 reason = CloseReason.ENDED
-            case _:
+            case _ if change.call.ended_at is not None:
                 reason = CloseReason.CALLER_GONE
+            case _:
+                pop.stopped = 1
+                self._stopped.add((pop.user, pop.call_id))
+                return []
         return [self._close(pop, reason)]
 
     def _leave(self, change: CallChange, make: MakeCard) -> list[PopAction]:

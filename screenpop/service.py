@@ -49,6 +49,7 @@ WRITE_SECONDS: Final = 0.3
 """How long a change waits for the write of the one before."""
 BOARD_SECONDS: Final = 0.1
 """At most ten board frames a second."""
+SETTLE_SECONDS: Final = 0.2
 SWEEP_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 3.0
 """For handling what is queued, and again for writing it, at the stop."""
@@ -128,6 +129,7 @@ class Service:
                 await self._reload_seats_until_known()
                 group.create_task(self._lanes.run(), name="lanes")
                 group.create_task(self._publish_board(), name="board")
+                group.create_task(self._settle(), name="settle")
                 group.create_task(self._sweep(), name="sweep")
                 group.create_task(self._obey(), name="wishes")
                 group.create_task(self._callers.load_places(), name="number tables")
@@ -315,6 +317,11 @@ class Service:
             self._board_changed.clear()
             self._publisher.board(self._board)
             await asyncio.sleep(BOARD_SECONDS)
+
+    async def _settle(self) -> None:
+        while True:
+            await asyncio.sleep(SETTLE_SECONDS)
+            self._publish(self._pops.settle())
 
     async def _sweep(self) -> None:
         while True:

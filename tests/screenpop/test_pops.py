@@ -77,7 +77,6 @@ def test_ring_all_closes_on_the_others(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("result", "reason"),
     [
-        (LegResult.NO_ANSWER, CloseReason.CALLER_GONE),
         (LegResult.ELSEWHERE, CloseReason.ANSWERED_ELSEWHERE),
         (LegResult.REJECTED, CloseReason.ENDED),
         (LegResult.BUSY, CloseReason.ENDED),
@@ -90,12 +89,53 @@ def test_a_phone_that_stops_ringing_closes_with_the_reason(desk: Desk, result: L
     assert desk.see(scene.stops("2001", result)) == [Close("ana", "C1", reason)]
 
 
-def test_the_queue_rings_the_same_agent_again(desk: Desk) -> None:
+def test_a_phone_that_rang_in_vain_while_the_caller_waits_on(desk: Desk) -> None:
+    scene = Scene(inbound())
+    desk.see(scene.rings("2001"))
+    assert desk.see(scene.stops("2001", LegResult.NO_ANSWER)) == []
+    assert desk.book.settle() == []
+    assert desk.book.settle() == []
+    assert desk.book.settle() == [Close("ana", "C1", CloseReason.ENDED)]
+    assert desk.book.settle() == []
+    (again,) = desk.see(scene.rings("2001"))
+    assert isinstance(again, Show)
+
+
+def test_a_phone_that_stops_because_the_caller_left(desk: Desk) -> None:
+    scene = Scene(inbound())
+    desk.see(scene.rings("2001"))
+    desk.see(scene.rings("2002"))
+    assert desk.see(scene.stops("2001", LegResult.NO_ANSWER)) == []
+    assert desk.see(scene.ends(Outcome.ABANDONED)) == [
+        Close("ana", "C1", CloseReason.CALLER_GONE),
+        Close("ben", "C1", CloseReason.CALLER_GONE),
+    ]
+    assert desk.book.settle() == []
+
+
+def test_a_phone_told_to_have_stopped_after_the_end(desk: Desk) -> None:
+    scene = Scene(inbound())
+    desk.see(scene.rings("2001"))
+    scene.ends(Outcome.MISSED)
+    assert desk.see(scene.stops("2001", LegResult.NO_ANSWER)) == [Close("ana", "C1", CloseReason.CALLER_GONE)]
+
+
+def test_a_phone_whose_call_a_colleague_picks_up(desk: Desk) -> None:
     scene = Scene(inbound())
     desk.see(scene.rings("2001"))
     desk.see(scene.stops("2001", LegResult.NO_ANSWER))
-    (again,) = desk.see(scene.rings("2001"))
-    assert isinstance(again, Show)
+    actions = desk.see(scene.answers("2002"))
+    assert actions[0] == Close("ana", "C1", CloseReason.ANSWERED_ELSEWHERE)
+    assert isinstance(actions[1], Show)
+
+
+def test_the_queue_rings_the_same_agent_again_at_once(desk: Desk) -> None:
+    scene = Scene(inbound())
+    desk.see(scene.rings("2001"))
+    desk.see(scene.stops("2001", LegResult.NO_ANSWER))
+    assert desk.see(scene.rings("2001")) == []
+    assert [desk.book.settle() for _ in range(4)] == [[], [], [], []]
+    assert desk.status("ana") == {"C1": PopStatus.RINGING}
 
 
 def test_the_caller_gives_up_while_it_rings(desk: Desk) -> None:
