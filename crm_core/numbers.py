@@ -83,7 +83,7 @@ class Numbering:
         extensions: re.Pattern[str] | None = None,
         known: Callable[[], Container[str]] = frozenset,
     ) -> None:
-        if region is not None and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        if region and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
             msg = f"{region!r} is not an ISO region such as BR"
             raise ValueError(msg)
         self.region = region.upper() if region else None
@@ -144,7 +144,7 @@ class Numbering:
         e164, kind = self._read_international(text, digits)
         if e164 is None and kind is None:
             e164, kind = self._read_national(digits)
-        if e164 in self._own_e164 or digits in self._own_digits:
+        if e164 in self._own_e164 or not self._own_digits.isdisjoint({digits, bare_digits(e164 or "")}):
             return e164, NumberKind.INTERNAL
         return e164, kind or NumberKind.INVALID
 

@@ -30,7 +30,8 @@ def _no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[BlockBuster |
         return
     with blockbuster_ctx(OUR_ROOMS) as guard:
         # asyncpg looks for a password file and certificates whenever it connects.
-        guard.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")
+        for name in ("os.stat", "os.path.abspath"):
+            guard.functions[name].can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")
         yield guard
 
 

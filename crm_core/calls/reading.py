@@ -79,7 +79,7 @@ def wanted_calls(wanted: CallFilter, numbering: Numbering) -> Select[str, float]
     query = select(row.id, row.started_at)
     same = {
         row.contact_id: wanted.contact_id,
-        row.queue: wanted.queue,
+        row.queue: clean(wanted.queue) if wanted.queue is not None else None,
         row.direction: wanted.direction.value if wanted.direction else None,
         row.outcome: wanted.outcome.value if wanted.outcome else None,
     }
@@ -97,7 +97,7 @@ def wanted_calls(wanted: CallFilter, numbering: Numbering) -> Select[str, float]
         query = query.where(row.id.in_(took_part))
     if wanted.linkedid is not None:
         query = query.where(row.id.in_(select(LinkedId.call_id).where(LinkedId.linkedid == clean(wanted.linkedid))))
-    if wanted.q is not None and wanted.q.strip():
+    if wanted.q is not None and clean(wanted.q).strip():
         query = _searched(query, wanted.q, numbering)
     return query.order_by(row.started_at.desc(), row.id.desc())
 

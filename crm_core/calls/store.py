@@ -136,6 +136,7 @@ class Calls:
     async def patch(self, call_id: str, patch: CallPatch, by: str) -> CallRow:
         """Change what people decide about a call; raises NotFound or InvalidField."""
         del by  # the audit log of a later issue will want to know
+        call_id = clean(call_id)
         changes: dict[str, object] = {}
         if patch.disposition is not UNSET:
             changes["disposition"] = check_disposition(patch.disposition)
@@ -156,6 +157,7 @@ class Calls:
 
         The choice is remembered only for a contact that has the number: another one gets this call alone.
         """
+        call_id = clean(call_id)
         async with self._db.write() as connection:
             key = await self._key_of(connection, call_id)
             having = (await owners(connection, [key]))[key] if key else []
@@ -205,7 +207,7 @@ class Calls:
         if not entries:
             return
         rows = [
-            {"call_id": call_id, "at": entry.at, "what": clean(entry.what), "detail": clean(entry.detail)}
+            {"call_id": clean(call_id), "at": entry.at, "what": clean(entry.what), "detail": clean(entry.detail)}
             for entry in entries
         ]
         async with self._db.write() as connection:
@@ -227,7 +229,7 @@ class Calls:
 
     async def _key_of(self, connection: AsyncConnection, call_id: str) -> str | None:
         """Return the number's key of a call that nobody else may change until we are done; raises NotFound."""
-        query = select(CallTable.id, CallTable.number_key).where(CallTable.id == clean(call_id)).with_for_update()
+        query = select(CallTable.id, CallTable.number_key).where(CallTable.id == call_id).with_for_update()
         found = (await connection.execute(query)).one_or_none()
         if found is None:
             raise NotFound("call", call_id)
@@ -242,6 +244,7 @@ class Calls:
 
     async def _write_note(self, call_id: str, author: str, text: str, *, draft: bool) -> Note:
         now = self._clock()
+        call_id = clean(call_id)
         row = {"call_id": call_id, "author": author, "text": text, "draft": draft, "at": now, "updated_at": now}
         statement = upsert(self._db, NoteRow)
         if draft:

@@ -36,11 +36,17 @@ async def relink(connection: AsyncConnection, keys: Iterable[str | None]) -> Non
             await connection.execute(update(CallTable).where(free).values(contact_id=bindparam("meant")), linked)
 
 
-async def release(connection: AsyncConnection, contact_id: int) -> None:
-    """Let go of every call and remembered choice of a contact, also those chosen by hand: it is being deleted."""
+async def release(connection: AsyncConnection, contact_id: int) -> set[str | None]:
+    """Let go of every call and remembered choice of a contact, also those chosen by hand: it is being deleted.
+
+    Returns the numbers of those calls, for they may mean someone else now.
+    """
     mine = CallTable.contact_id == contact_id
+    called = select(CallTable.number_key).where(mine).distinct()
+    keys = set((await connection.execute(called)).scalars())
     await connection.execute(update(CallTable).where(mine).values(contact_id=None, contact_by_hand=False))
     await connection.execute(delete(NumberChoice).where(NumberChoice.contact_id == contact_id))
+    return keys
 
 
 async def owners(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, list[int]]:

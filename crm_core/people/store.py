@@ -115,13 +115,13 @@ class People:
             now = self._clock()
             gone = {"deleted_at": now, "updated_at": now, "updated_by": by, "version": ContactRow.version + 1}
             await connection.execute(update(ContactRow).where(ContactRow.id == contact_id).values(**gone))
-            await release(connection, contact_id)
-            await relink(connection, await _keys(connection, contact_id))
+            called = await release(connection, contact_id)
+            await relink(connection, {*called, *await _keys(connection, contact_id)})
 
     async def list_contacts(self, q: str | None = None, *, limit: int = 50, cursor: str | None = None) -> Page[Contact]:
         """List contacts by name; `q`: words of name, company, e-mail, or a number in any spelling (last 4+ digits)."""
         query = select(ContactRow.id, ContactRow.name_key).where(ContactRow.deleted_at.is_(None))
-        if q is not None and q.strip():
+        if q is not None and clean(q).strip():
             query = query.where(ContactRow.id.in_(matching_contacts(q, self._numbering)))
         if cursor is not None:
             after = decode_position(cursor, str, int)
