@@ -56,6 +56,8 @@ POSTGRESQL_AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    ConnectionError,
 )
 
 
@@ -164,9 +166,16 @@ class Database:
                 rows = await reader.execute_fetchall(statement.sqlite, parameters)
                 value = next(iter(rows))[0]
             else:
-                pool = self._postgresql or await self._open_postgresql()
-                value = await pool.fetchval(statement.postgresql, *parameters)
+                value = await self._fetch_postgresql(statement, parameters)
         return str(value)
+
+    async def _fetch_postgresql(self, statement: Statement, parameters: Sequence[object]) -> object:
+        pool = self._postgresql or await self._open_postgresql()
+        try:
+            return await pool.fetchval(statement.postgresql, *parameters)
+        except POSTGRESQL_AWAY:
+            # The connection may have died since it was last used; the pool gives another one.
+            return await pool.fetchval(statement.postgresql, *parameters)
 
     async def write_batch(self, batch: Batch) -> None:
         """Run statements on the driver itself, all in one transaction or none.

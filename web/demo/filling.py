@@ -17,9 +17,8 @@ from crm_core.people.store import People
 from crm_core.staff.rules import Role
 from crm_core.staff.store import Staff
 from telephony.simulator.day import AGENTS
-from web.demo.clients import Clients, invent
+from web.demo.clients import Clients
 from web.demo.history import Cast, PastCall, tell
-from web.demo.places import CALL_NOTES
 from web.settings import Settings
 
 T = TypeVar("T")
@@ -44,9 +43,8 @@ def agent_name(extension: str) -> str:
     return AGENTS[extension].split(maxsplit=1)[0].lower()
 
 
-async def fill(settings: Settings, clients: Clients | None = None, calls: int | None = None) -> list[SignIn]:
-    """Write everything into the settings' database, which must be new; `calls` bounds the history."""
-    clients = clients or invent()
+async def fill(settings: Settings, clients: Clients, calls: int) -> list[SignIn]:
+    """Write everything into the settings' database, which must be new: so many `calls` in the past year."""
     await upgrade(settings.database_url)
     db = await Database.open(settings.database_url)
     try:
@@ -79,16 +77,14 @@ async def _clients(people: People, clients: Clients) -> list[int]:
     return ids
 
 
-async def _history(calls: Calls, numbering: Numbering, clients: Clients, ids: list[int], count: int | None) -> None:
+async def _history(calls: Calls, numbering: Numbering, clients: Clients, ids: list[int], count: int) -> None:
     cast = Cast(
         numbers=[draft.phones[0].number for draft in clients.drafts],
         shared=frozenset(clients.shared),
         strangers=clients.strangers,
-        notes=CALL_NOTES,
-        dispositions=await calls.dispositions(),
     )
     users = {extension: agent_name(extension) for extension in AGENTS}
-    past = tell(cast, datetime.fromtimestamp(time.time()).astimezone(), **({} if count is None else {"count": count}))
+    past = tell(cast, datetime.fromtimestamp(time.time()).astimezone(), count)
     turn = asyncio.Semaphore(WRITING)
     async with asyncio.TaskGroup() as group:
         for batch in _batches(past):

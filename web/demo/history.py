@@ -10,6 +10,7 @@ from telephony.conversations import call_id
 from telephony.records import CallPhase, CallRecord, Direction, LegResult, Outcome, Participant, Source
 from telephony.simulator.day import AGENTS, BILLING, RING_GROUP, SALES, SUPPORT, direct_number
 from web.demo.clients import chance
+from web.demo.places import CALL_NOTES, RESULTS
 
 DAYS = 365
 CALLS = 30_000
@@ -57,13 +58,11 @@ class PastCall:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who calls and is called: a number of each client, which of them are shared by two, strangers, notes, results."""
+    """Who calls and is called: a number of each client, which of them are shared by two, and strangers' numbers."""
 
     numbers: Sequence[str]
     shared: Collection[str]
     strangers: Sequence[str]
-    notes: Sequence[str]
-    dispositions: Sequence[str]
 
 
 def tell(cast: Cast, now: datetime, count: int = CALLS, seed: int = 7) -> Iterator[PastCall]:
@@ -112,9 +111,12 @@ class _Teller:
             record, candidates = self._internal(uniqueid, at), 0
         else:
             record = self._inbound(uniqueid, at, number, "direct" if kind == "out" else kind)
-        talked = record.outcome is Outcome.ANSWERED and record.direction is not Direction.INTERNAL
-        note = self.dice.choice(self.cast.notes) if talked and chance(self.dice, 35) else None
-        result = self.dice.choice(self.cast.dispositions) if talked and chance(self.dice, 70) else None
+        note, result = None, None
+        if record.outcome is Outcome.ANSWERED and record.direction is not Direction.INTERNAL:
+            if chance(self.dice, 35):
+                note, result = self.dice.choice(CALL_NOTES)
+            elif chance(self.dice, 55):
+                result = self._draw(RESULTS)
         return PastCall(record, client if candidates == 1 else None, candidates, note, result)
 
     def _inbound(self, uniqueid: str, at: float, number: str, kind: str) -> CallRecord:

@@ -142,17 +142,19 @@ TAGS = (
     "referral",
 )
 CALL_NOTES = (
-    "Asked when the fitters come; told Thursday before noon.",
-    "Wants the quote again by e-mail, with the white frames.",
-    "Complains about the delivery: one handle missing. Sent a new one.",
-    "Measurement agreed for Saturday 10:00.",
-    "Will decide after talking to the family, call back next week.",
-    "Competitor offers better packaging; promised a sample.",
-    "Paid yesterday, asked to check. Payment found.",
-    "Needs an invoice with another address.",
-    "Happy with the installation, recommends us to a neighbour.",
-    "Number of the order could not be found, sent to billing.",
-    "Asked for a discount of ten percent for three windows; offered five.",
-    "Wrong department, passed on to sales.",
+    ("Asked when the fitters come; told Thursday before noon.", "information given"),
+    ("Wants the quote again by e-mail, with the white frames.", "callback"),
+    ("Complains about the delivery: one handle missing. Sent a new one.", "complaint"),
+    ("Measurement agreed for Saturday 10:00.", "sold"),
+    ("Will decide after talking to the family, call back next week.", "callback"),
+    ("Competitor offers better packaging; promised a sample.", "callback"),
+    ("Paid yesterday, asked to check. Payment found.", "information given"),
+    ("Needs an invoice with another address.", "information given"),
+    ("Happy with the installation, recommends us to a neighbour.", "information given"),
+    ("Order not found under this name, passed on to billing.", "information given"),
+    ("Asked for ten percent off three windows; offered five, accepted.", "sold"),
+    ("Has bought elsewhere, no further calls please.", "not interested"),
 )
-"""What agents noted on calls; in the house's own language."""
+"""What agents noted on calls, in the house's own language, and the result that goes with it."""
+RESULTS = {"information given": 48, "callback": 24, "sold": 17, "not interested": 8, "complaint": 3}
+"""Results of calls without a note -> share."""

@@ -16,8 +16,9 @@ from telephony.simulator.server import AmiServer
 from telephony.simulator.timeline import Timeline
 from web.__main__ import Node, serve
 from web.auth import PRINCIPAL
-from web.demo.clients import Clients, invent
+from web.demo.clients import CLIENTS, Clients, invent
 from web.demo.filling import SignIn, agent_name, fill
+from web.demo.history import CALLS
 from web.settings import Settings
 
 DATABASE = "demo.db"
@@ -101,14 +102,16 @@ def _phones_of(name: str) -> tuple[str, ...]:
     return tuple(extension for extension in AGENTS if agent_name(extension) == name.casefold())
 
 
-async def run_demo(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
-    """Prepare a fresh demo and run it until `stop`, SIGTERM or SIGINT."""
+async def run_demo(
+    settings: Settings, *, clients: int = CLIENTS, calls: int = CALLS, stop: asyncio.Event | None = None
+) -> None:
+    """Prepare a fresh demo of that size and run it until `stop`, SIGTERM or SIGINT."""
     chosen = demo_settings(settings)
     await asyncio.to_thread(clear, chosen.var_dir)
-    _say("Preparing demo data: 2,000 clients and a year of calls ...")
-    clients = invent()
-    signs = await fill(chosen, clients)
-    company = Company(clients)
+    _say(f"Preparing demo data: {clients:,} clients and a year of calls ...")
+    invented = invent(clients)
+    signs = await fill(chosen, invented, calls)
+    company = Company(invented)
     async with company.server as server:
         server.act(lambda _pbx: company.day.begin())
         with_pbx = replace(chosen, ami=parse_ami_urls(server.url))
