@@ -67,6 +67,8 @@ class Writer:
 
     def trace(self, call_id: str, *entries: TraceEntry) -> None:
         """Remember why a call did or did not pop; it is written some time later."""
+        if len(self._traces) >= MAX_CALLS and call_id not in self._traces:
+            return
         steps = self._traces.setdefault(call_id, [])
         steps.extend(entries[: MAX_TRACE - len(steps)])
 
