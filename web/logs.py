@@ -4,6 +4,7 @@ import logging
 from typing import Final
 
 import msgspec
+from aiohttp.http_exceptions import BadHttpMessage
 from typing_extensions import override
 
 from screenpop.messages import timestamp
@@ -29,6 +30,15 @@ class JsonFormatter(logging.Formatter):
         return msgspec.json.encode(entry).decode()
 
 
+def _shorten(record: logging.LogRecord) -> bool:
+    """Keep what strangers send that is no HTTP to one line: it says nothing about us."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, BadHttpMessage):
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.msg, record.args, record.exc_info = f"{record.getMessage()}: {type(error).__name__}", None, None
+    return record.levelno >= logging.getLogger().level
+
+
 def configure(settings: Settings) -> None:
     """Set the log up as the settings want it."""
     handler = logging.StreamHandler()
@@ -36,6 +46,7 @@ def configure(settings: Settings) -> None:
         handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger("aiohttp.server").addFilter(_shorten)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

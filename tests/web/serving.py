@@ -157,11 +157,12 @@ async def running(template: Template, folder: Path, **settings: str) -> AsyncIte
     await asyncio.to_thread(shutil.copy, template.file, var / "callcard.db")
     environ = {"CALLCARD_HTTP": "127.0.0.1:0", "CALLCARD_VAR_DIR": str(var), **settings}
     chosen = await asyncio.to_thread(load, environ, folder / "callcard.toml")
-    stop, nodes = asyncio.Event(), []
+    stop, nodes = asyncio.Event(), list[Node]()
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(chosen, stop=stop, started=started.set_result, prepared=nodes.append))
     try:
-        await asyncio.wait({serving, started}, timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED)
+        ready: list[asyncio.Future[Any]] = [serving, started]
+        await asyncio.wait(ready, timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             await serving
         async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as http:

@@ -37,7 +37,10 @@ def fails(done: subprocess.CompletedProcess[str], *words: str) -> bool:
     "command",
     [
         [],
-        *[[name] for name in ("serve", "demo", "doctor", "db", "user", "token", "calls", "journal", "openapi", "watch")],
+        *[
+            [name]
+            for name in ("serve", "demo", "doctor", "db", "user", "token", "calls", "journal", "openapi", "watch")
+        ],
         ["db", "upgrade"],
         ["user", "add"],
         ["user", "list"],
@@ -155,7 +158,9 @@ def test_the_doctor_says_what_is_wrong(tmp_path: Path) -> None:
     assert {line.split()[0] for line in good.stdout.splitlines()} == {"PASS"}
     bad = run(tmp_path, "doctor", CALLCARD_HTTP="127.0.0.1:0", CALLCARD_AMI_URL="ami://crm:hunter2@127.0.0.1:1")
     assert fails(bad, "1 check failed")
-    assert [line.split()[:3] for line in bad.stdout.splitlines() if line.startswith("FAIL")] == [["FAIL", "pbx", "main:"]]
+    assert [line.split()[:3] for line in bad.stdout.splitlines() if line.startswith("FAIL")] == [
+        ["FAIL", "pbx", "main:"]
+    ]
     assert "hunter2" not in bad.stdout + bad.stderr
     wrong = run(tmp_path, "doctor", CALLCARD_LOG="loud")
     assert wrong.returncode == 1

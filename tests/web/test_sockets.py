@@ -149,7 +149,7 @@ async def test_a_client_that_does_not_read_is_cut_off(service: Running, monkeypa
     async with service.live("sam", "board") as socket:
         await hear(socket)
         frame = b'{"type":"board.delta","seq":1,"calls":{"set":{"x":"' + b"x" * 1_000_000 + b'"}}}'
-        socket.transport.pause_reading()  # type: ignore[attr-defined] # the peer stops reading
+        socket.transport.pause_reading()
         subject = "board"
         before = (await service.ask("GET", "/metrics", who=None)).text
         seq = (await service.ask("GET", "board", who="sam")).body["seq"]
@@ -158,7 +158,7 @@ async def test_a_client_that_does_not_read_is_cut_off(service: Running, monkeypa
         async with asyncio.timeout(10):
             while slow_sockets(before) == slow_sockets((await service.ask("GET", "/metrics", who=None)).text):
                 await asyncio.sleep(0.05)
-        socket.transport.resume_reading()  # type: ignore[attr-defined]
+        socket.transport.resume_reading()
         assert await closed(socket) == 4408
 
 

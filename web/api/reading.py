@@ -16,7 +16,9 @@ from web.api.problems import Invalid, NotFound, Problem
 MAX_ID: Final = 2**53 - 1
 Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Meta(ge=1, le=500, description="How many at most.")]
-Cursor = Annotated[str, Meta(max_length=1000, description="`next` of the page before.")]
+Cursor = Annotated[
+    str, Meta(max_length=2000, pattern="^[A-Za-z0-9_-]+={0,2}$", description="`next` of the page before.")
+]
 Model = TypeVar("Model", bound=Struct)
 Item = TypeVar("Item")
 _FIELD = re.compile(r" - at `(?:key in )?\$\.?(?P<field>[^`]*)`$")

@@ -5,7 +5,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from crm_core.staff.rules import Role, User
+from crm_core.staff.rules import MAX_PASSWORD, MIN_PASSWORD, Role, User
 from web.api import models
 from web.api.problems import NotFound
 from web.api.reading import PageQuery, page_of, path_text, read_body, read_query
@@ -14,9 +14,9 @@ from web.api.writing import answer
 from web.auth import ADMINISTER
 from web.services import services
 
-_Name = Annotated[str, Meta(max_length=64)]
+_Name = Annotated[str, Meta(min_length=1, max_length=64)]
 _Phones = tuple[Annotated[str, Meta(max_length=40)], ...]
-_Password = Annotated[str, Meta(max_length=1024)]
+_Password = Annotated[str, Meta(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
 
 
 class UserIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
