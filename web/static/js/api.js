@@ -4,6 +4,7 @@ import { t } from "./words.js";
 
 const csrf = document.querySelector("meta[name=csrf]")?.content || "";
 const TIMEOUT = 10000;
+const KEPT_ALIVE = 60000;
 
 export class ApiError extends Error {
   constructor(status, message, errors = []) {
@@ -20,6 +21,8 @@ export async function api(method, path, body, headers = {}) {
   if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers["Content-Type"] = "application/json";
+    // What was written is on its way even when the page is left in this moment.
+    options.keepalive = options.body.length < KEPT_ALIVE;
   }
   let response;
   try {

@@ -4,7 +4,7 @@ import { readable } from "./card.js";
 import { post } from "./api.js";
 import { h, icon, setText, show, toast } from "./dom.js";
 import { banner, socket } from "./shell.js";
-import { DIRECTIONS, STATES, duration, t } from "./words.js";
+import { DIRECTIONS, STATES, duration, language, t } from "./words.js";
 
 const LATE = 20;
 const BAD = 60;
@@ -12,6 +12,7 @@ const ORDER = ["ringing", "on_call", "on_hold", "wrap_up", "available", "paused"
 const PHASES = { ringing: t("Ringing"), queued: t("In queue"), talking: t("Talking"), held: t("On hold") };
 const LEVELS = { good: t("in time"), late: t("late"), bad: t("too long") };
 
+const names = new Intl.Collator(language);
 const state = { calls: {}, queues: {}, agents: {}, links: {} };
 const ticking = new Map();
 let due = false;
@@ -31,6 +32,7 @@ socket.addEventListener("delta", ({ detail }) => {
 });
 socket.subscribe("board");
 setInterval(tick, 1000);
+for (const id of ["waiting", "queues", "agents", "calls"]) document.getElementById(id).addEventListener("pointerleave", later);
 
 /** Many frames may come between two paints; the board is drawn once for all of them. */
 function later() {
@@ -46,7 +48,7 @@ function draw() {
   const waiting = callersWaiting();
   const agents = Object.entries(state.agents).sort(byState);
   const calls = Object.entries(state.calls).sort(([, a], [, b]) => Date.parse(a.started_at) - Date.parse(b.started_at));
-  const queues = Object.entries(state.queues).sort(([, a], [, b]) => b.waiting.length - a.waiting.length || a.name.localeCompare(b.name));
+  const queues = Object.entries(state.queues).sort(([, a], [, b]) => b.waiting.length - a.waiting.length || names.compare(a.name, b.name));
   list("waiting", waiting.map((one) => [one.key, one]), waitingRow);
   list("queues", queues, queueRow);
   list("agents", agents, agentRow);
@@ -63,7 +65,10 @@ function callersWaiting() {
   return all.sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
 }
 
-const byState = ([, a], [, b]) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.display_name.localeCompare(b.display_name);
+const byState = ([, a], [, b]) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || names.compare(a.display_name, b.display_name);
+
+/** A delta brings whole new values, so what is the same object has not changed; only new objects are looked into. */
+const same = (before, after) => before === after || (before !== undefined && JSON.stringify(before) === JSON.stringify(after));
 
 /** Bring a list to the wanted rows in the wanted order; a row whose value did not change is not touched. */
 function list(id, entries, build) {
@@ -76,21 +81,29 @@ function list(id, entries, build) {
     ticking.delete(row);
     kept.delete(key);
   }
-  let before = place.firstElementChild;
-  for (const [key, value] of entries) {
+  // While the pointer is on a list its rows stay where they are: a button must not move away under it.
+  const still = place.matches(":hover");
+  const rows = entries.map(([key, value]) => {
     let row = kept.get(key);
-    const text = JSON.stringify(value);
     if (!row) {
       row = h("li", { class: "board-row", data: { key } });
       kept.set(key, row);
     }
-    if (row.shownValue !== text) {
-      row.shownValue = text;
+    if (!same(row.shownValue, value)) {
+      row.shownValue = value;
       ticking.delete(row);
       row.replaceChildren();
       build(row, key, value);
+      // Only a changed row can have a new place: taken out first, it does not make the others move.
+      if (!still && !row.contains(document.activeElement)) row.remove();
     }
-    if (row === before) before = before.nextElementSibling;
+    return row;
+  });
+  let before = place.firstElementChild;
+  for (const row of rows) {
+    if (still && row.parentNode) continue;
+    if (still) place.append(row);
+    else if (row === before) before = before.nextElementSibling;
     else place.insertBefore(row, before);
   }
   document.getElementById(`no-${id}`).hidden = entries.length > 0;

@@ -27,6 +27,7 @@ export function cardName(card) {
   if (card.contact) return card.contact.name;
   if (card.number.kind === "withheld") return t("Number withheld");
   if (card.candidates.length > 1) return tn("{n} possible client", "{n} possible clients", card.candidates.length);
+  if (card.direction === "outbound") return t("Unknown number");
   return card.caller_name || t("Unknown caller");
 }
 

@@ -130,8 +130,8 @@ function ownState() {
     place.dataset.state = state;
     place.since = talking?.card.answered_at || (wrap && state === "wrap_up" ? wrap.card.ended_at : null) || (state === agent.state ? agent.since : null);
     const may = extensions.length > 0 && (state === "available" || state === "paused");
-    show(place, [state, extensions, agent.reason, may], () => [
-      h("span", { class: `state-pill state-${state}` }, h("i", { class: "state-dot" }), h("span", { data: { testid: "own-state-name" } }, extensions.length ? (state === "paused" && agent.reason ? `${STATES.paused}: ${agent.reason}` : STATES[state]) : t("No phone"))),
+    show(place, [state, extensions, agent.reason, may, ringing?.reason], () => [
+      h("span", { class: `state-pill state-${state}` }, h("i", { class: "state-dot" }), h("span", { data: { testid: "own-state-name" } }, extensions.length ? (state === "paused" && agent.reason ? `${STATES.paused}: ${agent.reason}` : state === "ringing" && ringing.reason === "dial" ? t("Calling") : STATES[state]) : t("No phone"))),
       clock,
       extensions.length > 0 && h("span", { class: "state-phone d-none d-sm-inline-flex", title: t("Your phone"), data: { testid: "own-phone" } }, icon("device-landline-phone"), extensions.join(", ")),
       may && h("button", { type: "button", class: "btn btn-icon btn-sm btn-ghost-secondary", title: state === "paused" ? t("Be available again") : t("Pause: no calls from queues"), "aria-label": state === "paused" ? t("Be available again") : t("Pause: no calls from queues"),
