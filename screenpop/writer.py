@@ -20,6 +20,8 @@ MAX_CALLS: Final = 20_000
 """Calls that may wait for the database; past that the journal is what is left."""
 MAX_TRACE: Final = 200
 """Steps kept of one call's trace."""
+TOGETHER: Final = 100
+"""Traces written in one transaction."""
 PROBES: Final = 3
 """Rows tried before the database is taken to be still away."""
 MAX_ATTEMPTS: Final = 10
@@ -113,17 +115,16 @@ class Writer:
 
     async def write_traces(self) -> None:
         """Write the traces of the calls whose rows are in the database."""
-        for call_id in list(self._traces):
-            if self.failing:
+        while not self.failing:
+            ready = [call for call in self._traces if call not in self._dirty and call not in self._tasks][:TOGETHER]
+            if not ready:
                 return
-            if call_id in self._dirty or call_id in self._tasks:
-                continue
-            steps = self._traces.pop(call_id)
+            traces = {call_id: self._traces.pop(call_id) for call_id in ready}
             try:
                 async with asyncio.timeout(SAVE_SECONDS):
-                    await self._calls.add_trace(call_id, steps)
+                    await self._calls.add_traces(traces)
             except Exception as error:  # noqa: BLE001 - a trace is worth no call
-                logger.warning("the trace of call %s is not written: %s", call_id, error)
+                logger.warning("the traces of %d calls are not written: %r", len(traces), error)
 
     async def _write(self, call_id: str) -> None:
         try:

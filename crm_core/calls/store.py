@@ -204,12 +204,17 @@ class Calls:
 
     async def add_trace(self, call_id: str, entries: Sequence[TraceEntry]) -> None:
         """Append steps of why a call did or did not pop."""
-        if not entries:
-            return
+        await self.add_traces({call_id: entries})
+
+    async def add_traces(self, traces: Mapping[str, Sequence[TraceEntry]]) -> None:
+        """Append steps of many calls (by id) in one transaction."""
         rows = [
             {"call_id": clean(call_id), "at": entry.at, "what": clean(entry.what), "detail": clean(entry.detail)}
+            for call_id, entries in traces.items()
             for entry in entries
         ]
+        if not rows:
+            return
         async with self._db.write() as connection:
             await connection.execute(insert(TraceRow), rows)
 
