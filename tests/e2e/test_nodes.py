@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, expect
 
 from tests.e2e.asterisk import Asterisk
 from tests.e2e.backends import Nats, PostgreSQL
 from tests.e2e.conftest import Node, Plug
+from tests.e2e.desk import Desk
 from tests.e2e.phones import Phone
 from tests.e2e.product import Callcard
 
-pytestmark = [pytest.mark.e2e, pytest.mark.postgresql]
+pytestmark = [pytest.mark.e2e, pytest.mark.postgresql, pytest.mark.timeout(120)]
 
 DIRECT, SUPPORT, CLAIRE = "74950000001", "74950000003", "+33601020304"
 TAKE_OVER_SECONDS = 25.0
@@ -75,6 +77,32 @@ async def test_card_and_row_through_the_node_that_does_not_hold_the_pbx(
         await call.hang_up()
         row = await api.only_call()
     assert (row["outcome"], row["queue"], row["answered_by"]) == ("answered", "support", "2001")
+    assert [note["text"] for note in row["notes"]] == ["wants a quote"]
+
+
+async def test_desk_at_the_node_that_does_not_hold_the_pbx(
+    nodes: tuple[Node, Node], plug: Plug, trunk: Phone, browser: Browser
+) -> None:
+    ana = await plug("2001")
+    _, serving = nodes
+    desk = await Desk.sign_in(browser, serving.url, "ana", seat="2001")
+    call = await trunk.dial(DIRECT, caller=CLAIRE)
+    ringing = await ana.next_call()
+    await desk.see_card("Unknown caller")
+    await ringing.answer()
+    await desk.see_card("Unknown caller", "On call")
+    await desk.write_note("wants a quote")
+    await desk.part("create-name").fill("Claire Durand")
+    await desk.part("create-submit").click()
+    await desk.see_card("Claire Durand", "On call")
+    await desk.page.reload()
+    await desk.see_card("Claire Durand", "On call")
+    await expect(desk.part("pop-note")).to_have_value("wants a quote")
+    await call.hang_up()
+    await desk.finish("Claire Durand", "Sold")
+    async with serving.api() as api:
+        row = await api.only_call()
+    assert (row["contact"]["name"], row["disposition"]) == ("Claire Durand", "sold")
     assert [note["text"] for note in row["notes"]] == ["wants a quote"]
 
 
