@@ -202,9 +202,15 @@ class Database:
     async def _open_sqlite_reader(self) -> aiosqlite.Connection:
         async with self._opening:
             if self._sqlite_reader is None:
-                reader = await aiosqlite.connect(self.url.database or "", isolation_level=None)
-                for pragma in (*SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
-                    await reader.execute(pragma)
+                reader = aiosqlite.connect(self.url.database or "", isolation_level=None)
+                try:
+                    await reader
+                    for pragma in (*SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
+                        await reader.execute(pragma)
+                except BaseException:
+                    # A cancelled look-up must not leave a thread behind that keeps the process alive.
+                    reader.stop()
+                    raise
                 self._sqlite_reader = reader
             return self._sqlite_reader
 

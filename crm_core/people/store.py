@@ -10,16 +10,27 @@ from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.db import Database
-from crm_core.errors import Conflict, NotFound
+from crm_core.errors import Conflict, InvalidField, NotFound
 from crm_core.numbers import Numbering
 from crm_core.pages import Page, Position, decode_position, encode_cursor
 from crm_core.people.linking import owners, release, relink, remember_choice
 from crm_core.people.lookup import CARD
-from crm_core.people.reading import load_contacts
-from crm_core.people.rules import Contact, ContactDraft, ContactPatch, Lookup, PhoneDraft, prepare
+from crm_core.people.reading import known_identities, load_contacts
+from crm_core.people.rules import (
+    Added,
+    Contact,
+    ContactDraft,
+    ContactPatch,
+    Lookup,
+    PhoneDraft,
+    Prepared,
+    identities,
+    prepare,
+)
 from crm_core.people.search import matching_contacts
 from crm_core.people.tables import ContactRow, NumberChoice, PhoneRow
-from crm_core.people.writing import insert_contacts, write_patch
+from crm_core.people.writing import check_owner, insert_contacts, write_patch
+from crm_core.staff.tables import UserRow
 from crm_core.texts import clean
 
 LARGEST_ID = 2**63 - 1
@@ -81,6 +92,31 @@ class People:
             await relink(connection, (key for contact in prepared for key in contact.keys))
         await self._db.analyze(len(drafts))
         return tuple(ids)
+
+    async def add_new(self, drafts: Sequence[ContactDraft], by: str, *, dry_run: bool = False) -> Added:
+        """Create the contacts that are not there yet (same name with a same number); bad ones are refused singly."""
+        refused: dict[int, str] = {}
+        prepared: list[Prepared] = []
+        seen: set[tuple[str, str]] = set()
+        async with self._db.read() as connection:
+            users = frozenset((await connection.execute(select(UserRow.name_key))).scalars())
+        for place, draft in enumerate(drafts):
+            try:
+                one = prepare(draft, self._numbering)
+                check_owner(one.owner, users)
+            except InvalidField as error:
+                refused[place] = str(error)
+                continue
+            if seen.isdisjoint(identities(one)):
+                prepared.append(one)
+            seen |= identities(one)
+        async with self._db.write() as connection:
+            known = await known_identities(connection, prepared)
+            new = [one for one in prepared if known.isdisjoint(identities(one))]
+            if not dry_run:
+                await insert_contacts(self._db, connection, new, by, self._clock())
+                await relink(connection, (key for contact in new for key in contact.keys))
+        return Added(len(new), len(drafts) - len(refused) - len(new), refused)
 
     async def get_contact(self, contact_id: int) -> Contact:
         """Read a contact; raises NotFound."""

@@ -1,6 +1,6 @@
 """Contacts taken apart into rows, many at once."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from msgspec import UNSET
 from sqlalchemy import delete, insert, select
@@ -116,9 +116,14 @@ async def owner_ids(connection: AsyncConnection, names: set[str]) -> dict[str, i
     query = select(UserRow.name_key, UserRow.id).where(UserRow.name_key.in_(keys))
     found = {key: identity for key, identity in (await connection.execute(query)).all()}  # noqa: C416 typed
     for name in sorted(names):
-        if name_key(name) not in found:
-            raise InvalidField("owner", f"there is no user named {name}")
+        check_owner(name, found)
     return found
+
+
+def check_owner(owner: str | None, users: Container[str]) -> None:
+    """Raise InvalidField("owner") for one who does not work here; `users` are folded names."""
+    if owner and name_key(owner) not in users:
+        raise InvalidField("owner", f"there is no user named {owner}")
 
 
 def phone_rows(contact_id: int, phones: Sequence[PreparedPhone]) -> Rows:
