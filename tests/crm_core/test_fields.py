@@ -59,32 +59,22 @@ def test_what_cannot_be_mapped_is_refused(headers: list[str], chosen: list[tuple
 
 
 def test_a_row_becomes_a_contact() -> None:
-    columns = recognise(
-        [
-            "First Name",
-            "Last Name",
-            "Company",
-            "Mobile",
-            "Phone",
-            "Phone 2",
-            "Email",
-            "Labels",
-            "Tags",
-            "Notes",
-            "Note 2",
-        ]
-        + ["Owner", "custom.size"]
-    )
-    row = [
-        "Claire",
-        "Durand",
-        "D & F",
-        "+33 6 01 02 03 04",
-        "8 (495) 123-45-67, +7 916 1 / 22",
-        "",
-        "a@b.example; c@d.example",
-    ]
-    row += ["VIP ::: Friends", "x|y", "one", "two", "ana", "12"]
+    cells = {
+        "First Name": "Claire",
+        "Last Name": "Durand",
+        "Company": "D & F",
+        "Mobile": "+33 6 01 02 03 04",
+        "Phone": "8 (495) 123-45-67, +7 916 1 / 22",
+        "Phone 2": "",
+        "Email": "a@b.example; c@d.example",
+        "Labels": "VIP ::: Friends",
+        "Tags": "x|y",
+        "Notes": "one",
+        "Note 2": "two",
+        "Owner": "ana",
+        "custom.size": "12",
+    }
+    columns, row = recognise(list(cells)), list(cells.values())
     assert draft_from(columns, row) == ContactDraft(
         name="Claire Durand",
         company="D & F",
