@@ -204,7 +204,7 @@ class Database:
             if self._sqlite_reader is None:
                 reader = aiosqlite.connect(self.url.database or "", isolation_level=None)
                 try:
-                    await reader
+                    _ = await reader
                     for pragma in (*SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
                         await reader.execute(pragma)
                 except BaseException:

@@ -40,13 +40,15 @@ async def demo(folder: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIterato
     stop = asyncio.Event()
     task = asyncio.create_task(run_demo(settings_in(folder), clients=CLIENTS, calls=CALLS, stop=stop))
     try:
-        lines = await printed(capsys, task)
-        signs = [line.split() for line in lines[lines.index(next(line for line in lines if "://" in line)) + 1 :]]
-        yield next(line for line in lines if "://" in line), {name: password for _, name, password in signs}
+        _, url, *signs = await printed(capsys, task)
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
+        assert all(re.fullmatch(r"(agent|supervisor|admin) [a-z]+ \S+", sign) for sign in signs)
+        yield url, {name: password for _, name, password in map(str.split, signs)}
     finally:
         stop.set()
         async with asyncio.timeout(READY):
             await task
+    assert capsys.readouterr().out == ""
 
 
 @asynccontextmanager
@@ -74,20 +76,6 @@ async def csrf_of(http: ClientSession) -> dict[str, str]:
         found = re.search(r'csrf[^>]*?(?:content|value)="([^"]+)"', await page.text())
     assert found
     return {"X-CSRF-Token": found[1]}
-
-
-async def test_prints_the_url_and_a_line_for_each_sign_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    stop = asyncio.Event()
-    task = asyncio.create_task(run_demo(settings_in(tmp_path), clients=CLIENTS, calls=CALLS, stop=stop))
-    lines = await printed(capsys, task)
-    stop.set()
-    await task
-    _, url, *signs = lines
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
-    assert [sign.split(" ")[:2] for sign in signs][:1] == [["agent", "ana"]]
-    assert {sign.split(" ")[0] for sign in signs} == {"agent", "supervisor", "admin"}
-    assert all(re.fullmatch(r"[a-z_]+ [a-z]+ \S+", sign) for sign in signs)
-    assert capsys.readouterr().out == ""
 
 
 async def test_a_client_calls_who_signs_in_and_the_page_answers_and_hangs_up(
