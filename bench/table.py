@@ -1,0 +1,85 @@
+"""The table that README shows."""
+
+import os
+import platform
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from bench import reducer
+from bench.database import CLIENTS
+from bench.figures import percentile, percentiles, times
+from bench.pops import FEW, MANY, RATES, Result, System
+from bench.reducer import Throughput
+
+BUSY = 2.0
+"""A load average from which the figures are those of a busy machine."""
+
+
+def machine(load: float) -> str:
+    """Describe where the figures were measured."""
+    processor = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    text = (
+        f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}, load average {load:.1f} before the run."
+    )
+    return f"{text} Other jobs were running: trust the ratios." if load >= BUSY else text
+
+
+def table(result: Result, throughput: Throughput, starts: tuple[float, float]) -> Iterator[str]:
+    """Write the table, line by line."""
+    yield "| what | Callcard | beside it, same run | ratio |"
+    yield "|---|---|---|---|"
+    for agents in (FEW, MANY):
+        for rate in RATES:
+            yield _pops(result, agents, rate)
+    yield _processor(result)
+    yield f"| event loop blocked for more than 20 ms, during all of the above | {result.blocked} times | | |"
+    yield from _events(throughput)
+    yield from _memory(result.ours, result.floor)
+    what = f"start with {CLIENTS:,} clients: exec to ready"
+    yield f"| {what} | {starts[0]:.2f} s | bare chain {starts[1]:.2f} s | {times(*starts)} |"
+
+
+def _pops(result: Result, agents: int, rate: int) -> str:
+    ours, floor = (system.loads[agents, rate] for system in (result.ours, result.floor))
+    what = f"ring event to card, {agents} agents, {rate} call{'s' if rate > 1 else ''}/s: p50 / p95 / p99 ms"
+    lost = ours.calls - len(ours.seconds)
+    mine = percentiles(ours.seconds) + (f", {lost} of {ours.calls} lost" if lost else "")
+    ratio = times(percentile(ours.seconds, 0.5), percentile(floor.seconds, 0.5))
+    return f"| {what} | {mine} | bare chain {percentiles(floor.seconds)} | {ratio} |"
+
+
+def _processor(result: Result) -> str:
+    ours, floor = (system.loads[MANY, max(RATES)].core for system in (result.ours, result.floor))
+    what = f"CPU at {max(RATES)} calls/s, {MANY} agents"
+    return f"| {what} | {ours:.0%} of a core | bare chain {floor:.0%} | {times(ours, floor)} |"
+
+
+def _events(throughput: Throughput) -> Iterator[str]:
+    mine = throughput.rate(reducer.OURS)
+    for peer in (reducer.NAMED, reducer.ALL):
+        theirs = throughput.rate(peer)
+        what = "AMI events/s per core, framing + reducer"
+        yield f"| {what} | {mine:,.0f} | {peer} {theirs:,.0f} | {times(mine, theirs)} |"
+    stages = [throughput.per_event(name) for name in (reducer.FRAMING, reducer.HEADERS, reducer.PARSE, reducer.OURS)]
+    own = [stages[0], *(later - earlier for earlier, later in pairwise(stages))]
+    spelled = " + ".join(f"{max(0.0, each):.1f}" for each in own)
+    share = throughput.picked / throughput.events
+    yield f"| of it: framing + headers + typed event + reducer, µs per event ({share:.0%} are picked) | {spelled} | | |"
+
+
+def _memory(ours: System, floor: System) -> Iterator[str]:
+    per_agent = [(system.rss[MANY] - system.rss[FEW]) / (MANY - FEW) / 1024 for system in (ours, floor)]
+    mine, bare = per_agent
+    yield f"| memory per further agent | {mine:.1f} kB | bare chain {bare:.1f} kB | {times(mine, bare)} |"
+    mine, bare = (system.rss_after / 1024 / 1024 for system in (ours, floor))
+    what = f"memory (RSS) with {MANY} agents after all calls"
+    yield f"| {what} | {mine:.0f} MB | bare chain {bare:.0f} MB | {times(mine, bare)} |"
