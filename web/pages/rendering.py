@@ -62,12 +62,13 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
+_E164 = re.compile(r"\+[0-9]{4,15}")
 _SHORT_CODES = re.compile(r"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]")
 
 
 def readable(number: str | None) -> str:
     """Write an E.164 number in groups as the cards do: country code, then threes, the last group up to four digits."""
-    if not number or not number.startswith("+"):
+    if not number or not _E164.fullmatch(number):
         return number or ""
     digits = number[1:]
     short = _SHORT_CODES.match(digits)

@@ -45,6 +45,7 @@ export async function api(method, path, body, headers = {}) {
 
 function explain(status, problem) {
   if (status === 503) return problem?.detail || t("The telephone system is away. Try again in a moment.");
+  if (problem?.errors?.length) return problem.errors.map(({ message }) => message).join("; ");
   return problem?.detail || problem?.title || t("This did not work (error {status}).", { status });
 }
 

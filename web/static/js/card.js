@@ -14,8 +14,8 @@ const TYPES = {
 const FIELD_LABELS = { owner: t("Owner"), email: t("E-mail"), notes: t("About the client") };
 const SHOWN_ELSEWHERE = new Set(["groups", "tags", "region", "carrier", "line", "queue"]);
 const RESULT_NAMES = {
-  sold: t("Sold"), callback: t("Call back"), "call back": t("Call back"), "wrong number": t("Wrong number"), "not interested": t("Not interested"),
-  information: t("Information given"), complaint: t("Complaint"), resolved: t("Resolved"), spam: t("Spam"), other: t("Other"),
+  sold: t("Sold"), callback: t("Call back"), "information given": t("Information given"), "not interested": t("Not interested"),
+  complaint: t("Complaint"), "wrong number": t("Wrong number"), spam: t("Spam"),
 };
 
 export const resultName = (result) => RESULT_NAMES[result] || result.charAt(0).toUpperCase() + result.slice(1);
