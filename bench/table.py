@@ -19,17 +19,10 @@ BUSY = 2.0
 def machine(load: float) -> str:
     """Describe where the figures were measured."""
     processor = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-            if "model name" in line
-        ),
-        platform.machine(),
-    )
-    text = (
-        f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}, load average {load:.1f} before the run."
-    )
+    names = (line.partition(":")[2].strip() for line in processor if "model name" in line)
+    model = next(names, platform.machine())
+    python = platform.python_version()
+    text = f"{os.cpu_count()} cores ({model}), Python {python}, load average {load:.1f} before the run."
     return f"{text} Other jobs were running: trust the ratios." if load >= BUSY else text
 
 
