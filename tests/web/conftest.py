@@ -1,7 +1,7 @@
 """Fixtures of the web tests."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,9 @@ from tests.web.serving import Running, Template, make_template, running
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """Give a database with users to copy."""
-    yield make_template(tmp_path_factory.mktemp("template"))
+    return make_template(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiohttp import ClientResponse, ClientSession, CookieJar
 from websockets.asyncio.client import ClientConnection, connect
@@ -30,6 +30,10 @@ USERS = {
     "root": (Role.ADMIN, []),
 }
 DEADLINE = 10.0
+Json: TypeAlias = Any
+"""JSON as it came."""
+Option: TypeAlias = Any
+"""What is handed on to the client library."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    body: Any
+    body: Json
     text: str
 
 
@@ -82,7 +86,7 @@ class Running:
         return self.template.tokens[who, scope]
 
     async def ask(
-        self, method: str, path: str, who: str | None = "ana", *, scope: Scope = Scope.ADMIN, **request: Any
+        self, method: str, path: str, who: str | None = "ana", *, scope: Scope = Scope.ADMIN, **request: Option
     ) -> Answer:
         headers = dict(request.pop("headers", {}))
         if who is not None:
@@ -93,12 +97,12 @@ class Running:
         async with self.http.request(method, f"{self.url}{path}", headers=headers, **options) as response:
             return await _read(response)
 
-    async def sign_in(self, who: str = "ana", password: str = PASSWORD, **request: Any) -> Answer:
+    async def sign_in(self, who: str = "ana", password: str = PASSWORD, **request: Option) -> Answer:
         data = {"name": who, "password": password, "next": "/"}
         async with self.http.post(f"{self.url}/login", data=data, allow_redirects=False, **request) as response:
             return await _read(response)
 
-    def socket(self, **options: Any) -> connect:
+    def socket(self, **options: Option) -> connect:
         address = self.url.replace("http://", "ws://") + "/ws"
         return connect(address, subprotocols=[Subprotocol("callcard.v1")], **options)
 
@@ -119,7 +123,7 @@ async def _read(response: ClientResponse) -> Answer:
     return Answer(response.status, response.headers, body, text)
 
 
-async def say(socket: ClientConnection, **message: Any) -> None:
+async def say(socket: ClientConnection, **message: Json) -> None:
     await socket.send(json.dumps(message))
 
 
@@ -128,7 +132,7 @@ async def hear(socket: ClientConnection) -> dict[str, Any]:
     return frame
 
 
-async def hear_until(socket: ClientConnection, type_: str, **facts: Any) -> dict[str, Any]:
+async def hear_until(socket: ClientConnection, type_: str, **facts: Json) -> dict[str, Any]:
     """Read frames until one of that type holds these facts."""
     async with asyncio.timeout(DEADLINE):
         while True:

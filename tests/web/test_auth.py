@@ -1,20 +1,19 @@
 """Who may: sign-in, tokens, roles, scopes, CSRF, Origin."""
 
 import re
-from typing import Any
 
 import pytest
 
 from crm_core.staff.rules import Scope
-from tests.web.serving import PASSWORD, Running
+from tests.web.serving import PASSWORD, Answer, Running
 from web import auth
-from web.api.routes import PREFIX
+from web.api.routes import PREFIX, Route
 from web.api.table import ROUTES
 
 WHO_HAS = {auth.EVERYONE: "ana", auth.SUPERVISORS: "sam", auth.ADMINS: "root"}
 
 
-def is_problem(answer: Any, status: int) -> bool:
+def is_problem(answer: Answer, status: int) -> bool:
     return (
         answer.status == status
         and answer.headers["Content-Type"].startswith("application/problem+json")
@@ -23,7 +22,7 @@ def is_problem(answer: Any, status: int) -> bool:
     )
 
 
-def path_of(route: Any) -> str:
+def path_of(route: Route) -> str:
     return PREFIX + re.sub(r"\{\w+\}", "999999", route.path)
 
 

@@ -66,7 +66,6 @@ async def ready(service: Running, *, wanted: int) -> dict[str, object]:
             if answer.status == wanted:
                 found: dict[str, object] = answer.body
                 return found
-            await asyncio.sleep(0.05)
 
 
 async def test_readiness_follows_the_link_to_the_pbx(template: Template, tmp_path: Path) -> None:
@@ -98,7 +97,7 @@ async def callcard(service: Running, *arguments: str, stdin: bytes = b"") -> str
     return stdout.decode().strip()
 
 
-async def test_what_a_command_writes_takes_effect_in_the_running_service(with_pbx: Running, pbx: AmiServer) -> None:
+async def test_what_a_command_writes_takes_effect_in_the_running_service(with_pbx: Running) -> None:
     """A user with a phone is added beside the service: their sign-in works, and so does their card, at once."""
     async with with_pbx.live("bruno", "pops") as bruno:
         await callcard(with_pbx, "user", "add", "carla", "--role", "agent", "--extension", "2003", "--password-stdin",

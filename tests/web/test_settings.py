@@ -86,7 +86,7 @@ def test_a_wrong_value_is_one_line_that_names_the_key_and_no_secret(key: str, va
 def test_a_wrong_file_is_refused_with_its_name(tmp_path: Path, content: str) -> None:
     file = tmp_path / "callcard.toml"
     file.write_text(content)
-    with pytest.raises(SettingsError, match="callcard.toml"):
+    with pytest.raises(SettingsError, match=r"callcard\.toml"):
         load({}, file)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from websockets.typing import Origin, Subprotocol
 
 from telephony.simulator.day import RING_GROUP, SUPPORT, direct_number
 from telephony.simulator.server import AmiServer
-from tests.web.serving import Running, closed, environment, hear, hear_until, running, say
+from tests.web.serving import Json, Running, Template, closed, environment, hear, hear_until, running, say
 from web import sockets
 
 
@@ -43,7 +44,7 @@ async def test_live_frames_are_not_compressed(service: Running) -> None:
         "nonsense",
     ],
 )
-async def test_anything_but_a_valid_sign_in_closes(service: Running, first: Any) -> None:
+async def test_anything_but_a_valid_sign_in_closes(service: Running, first: Json) -> None:
     async with service.socket() as socket:
         await socket.send(json.dumps(first))
         assert await closed(socket) == 4401
@@ -133,7 +134,7 @@ async def test_a_user_who_is_shut_out_loses_the_socket_and_a_new_phone_is_told(s
         assert await closed(socket) == 4401
 
 
-async def test_a_server_that_goes_down_says_so(template: Any, tmp_path: Any) -> None:
+async def test_a_server_that_goes_down_says_so(template: Template, tmp_path: Path) -> None:
     async with running(template, tmp_path) as service:
         socket = await service.socket()
         await say(socket, type="auth", token=service.token("ana"))
@@ -157,7 +158,7 @@ async def test_a_client_that_does_not_read_is_cut_off(service: Running, monkeypa
             service.node.services.bus.publish(subject, frame.replace(b'"seq":1', b'"seq":%d' % (seq + step)))
         async with asyncio.timeout(10):
             while slow_sockets(before) == slow_sockets((await service.ask("GET", "/metrics", who=None)).text):
-                await asyncio.sleep(0.05)
+                pass
         socket.transport.resume_reading()
         assert await closed(socket) == 4408
 
