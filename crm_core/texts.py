@@ -33,8 +33,8 @@ def bounded(field: str, text: str, longest: int) -> str:
 @lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """Return the text as it is compared: without case, accents and superfluous blanks."""
-    decomposed = unicodedata.normalize("NFKD", line(text).casefold())
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", clean(text)).casefold())
+    return line("".join(character for character in folded if not unicodedata.combining(character)))
 
 
 def words(*texts: str | None) -> frozenset[str]:

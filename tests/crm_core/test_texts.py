@@ -1,7 +1,7 @@
 """Texts as they are stored, compared and cut into words."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_core.errors import InvalidField
@@ -34,7 +34,9 @@ def test_too_long_a_text_names_its_field() -> None:
         bounded("text", "abc", 2)
 
 
+@settings(max_examples=300)
 @given(st.text())
 def test_folding_twice_is_folding_once(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
     assert words(fold(text)) == words(text)
     clean(text).encode()
