@@ -33,6 +33,10 @@ astlogdir => {home}/log
 
 LOCAL_MANAGER = """[general](+)
 port = {ami_port}
+tlsenable = yes
+tlsbindaddr = 127.0.0.1:{tls_port}
+tlscertfile = {home}/etc/local/ami.pem
+tlsprivatekey = {home}/etc/local/ami.key
 [callcard](+)
 secret = {secret}
 """
@@ -72,6 +76,14 @@ def _record_silence(path: Path) -> None:
         file.writeframes(bytes(1600))
 
 
+def _sign_certificate(certificate: Path, key: Path) -> None:
+    """Write a self-signed certificate of 127.0.0.1."""
+    subject = ["-subj", "/CN=Callcard e2e", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(["openssl", "req", "-x509", *curve, *subject, *files], check=True, capture_output=True)
+
+
 class Asterisk:
     """One Asterisk instance in the installation that `install.sh` made."""
 
@@ -81,7 +93,9 @@ class Asterisk:
         self.root = HOME / "asterisk-root"
         (self.root / "srv").mkdir(exist_ok=True)
         self._folder = Path(tempfile.mkdtemp(prefix="callcard-", dir=self.root / "srv"))
+        self._local = self._folder / "etc" / "local"
         self.ami_port = free_port()
+        self.tls_port = free_port()
         self.sip_port = free_udp_port(AGENTS_HOST)
         self.trunk_port = free_udp_port(TRUNK_HOST)
         self._configure()
@@ -97,20 +111,28 @@ class Asterisk:
         """What CALLCARD_AMI_URL is set to."""
         return f"ami://callcard:{self.secret}@127.0.0.1:{self.ami_port}"
 
+    @property
+    def amis_url(self) -> str:
+        """The same over TLS, with the certificate that it must show."""
+        return f"amis://callcard:{self.secret}@127.0.0.1:{self.tls_port}?ca={self._local / 'ami.pem'}"
+
     def _configure(self) -> None:
         for name in ("run", "log", "log/cdr-csv", "log/cel-custom", "spool", "db"):
             (self._folder / name).mkdir()
-        etc = self._folder / "etc"
+        etc, local = self._folder / "etc", self._local
         shutil.copytree(
             CONFIGURATION, etc, ignore=shutil.ignore_patterns("local", "local.example", "*ocker*", "README.md")
         )
-        local = etc / "local"
         local.mkdir()
+        _sign_certificate(local / "ami.pem", local / "ami.key")
         modules = next(self.root.glob("usr/lib/*/asterisk/modules"))
         (self._folder / "asterisk.conf").write_text(
             DIRECTORIES.format(home=self.home, modules=Path("/") / modules.relative_to(self.root))
         )
-        (local / "manager.conf").write_text(LOCAL_MANAGER.format(ami_port=self.ami_port, secret=self.secret))
+        manager = LOCAL_MANAGER.format(
+            ami_port=self.ami_port, tls_port=self.tls_port, home=self.home, secret=self.secret
+        )
+        (local / "manager.conf").write_text(manager)
         sip = LOCAL_PJSIP.format(
             host=AGENTS_HOST, sip_port=self.sip_port, trunk_host=TRUNK_HOST, trunk_port=self.trunk_port
         )

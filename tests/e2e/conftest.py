@@ -18,7 +18,15 @@ from tests.e2e.desk import chromium
 from tests.e2e.phones import Phone
 from tests.e2e.product import Callcard
 
+LIMIT_SECONDS = 240
 Plug = Callable[[str], Awaitable[Phone]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give real programs time: the first test of a run also pays for all that starts only once."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LIMIT_SECONDS))
 
 
 @pytest.fixture(scope="session")

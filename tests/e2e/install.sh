@@ -23,6 +23,7 @@ declare -A package_of=(
   [/usr/bin/pg_ctlcluster]=postgresql
   [/usr/sbin/nats-server]=nats-server
   [/usr/bin/chromium]=chromium
+  [/usr/bin/openssl]=openssl
 )
 missing=()
 for program in "${!package_of[@]}"; do

@@ -82,15 +82,11 @@ class Callcard:
         scope = "admin" if member.role == "admin" else "write"
         return self.run("token", "create", "--user", member.name, "--scope", scope).strip()
 
-    def start(self) -> None:
-        """Start `callcard serve` and return when it says that it is ready."""
+    def start(self, path: str = "/readyz") -> None:
+        """Start `callcard serve` and return when it says that it is ready (`/healthz`: that it lives)."""
         command = [sys.executable, "-m", "web", "serve"]
         self._server = Server(command, self._folder / "serve.log", env=self._env)
-        self._server.wait_until(self.ready)
-
-    def ready(self) -> bool:
-        """Ask /readyz."""
-        return self._status("/readyz") == http.HTTPStatus.OK
+        self._server.wait_until(lambda: self.status(path) == http.HTTPStatus.OK)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it and return the exit status."""
@@ -110,7 +106,8 @@ class Callcard:
         path = self._folder / "serve.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def _status(self, path: str) -> int:
+    def status(self, path: str) -> int:
+        """GET a path and return the status; 0 while nobody listens."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
             connection.request("GET", path)

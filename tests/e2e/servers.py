@@ -35,6 +35,14 @@ def port_is_open(port: int, host: str = "127.0.0.1") -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
+def wait_until(satisfied: Callable[[], bool], seconds: float = 20) -> None:
+    """Return as soon as a condition holds; fail when time is up."""
+    deadline = time.monotonic() + seconds
+    while not satisfied():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(POLL_SECONDS)
+
+
 class Server:
     """One program as a child process, its output in a file."""
 

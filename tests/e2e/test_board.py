@@ -9,7 +9,7 @@ from tests.e2e.conftest import Node, Plug
 from tests.e2e.desk import Desk
 from tests.e2e.phones import Phone
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.e2e
 
 DIRECT, SUPPORT = "74950000001", "74950000003"
 CLAIRE = "+33601020304"

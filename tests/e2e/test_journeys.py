@@ -14,7 +14,7 @@ from tests.e2e.conftest import Node, Plug
 from tests.e2e.desk import Desk
 from tests.e2e.phones import Phone, SipError
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.e2e
 
 DIRECT, GROUP, SUPPORT, SALES, BILLING = (f"7495000000{number}" for number in range(1, 6))
 NO_VOICEMAIL = "74950000007"

@@ -16,7 +16,7 @@ from tests.e2e.desk import Desk
 from tests.e2e.phones import Phone
 from tests.e2e.product import Callcard
 
-pytestmark = [pytest.mark.e2e, pytest.mark.postgresql, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.postgresql]
 
 DIRECT, SUPPORT, CLAIRE = "74950000001", "74950000003", "+33601020304"
 TAKE_OVER_SECONDS = 25.0
