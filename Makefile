@@ -8,15 +8,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := telephony crm_core screenpop web tests bench hatch_build.py
 
-.PHONY: setup demo serve test lint e2e bench lock translations clean
+.PHONY: setup demo serve test lint e2e bench lock clean
 
 setup: $(STAMP)
+	@$(BIN)/python -c "from web.frontend import vendor; vendor.check()" 2>/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 
 $(STAMP): pyproject.toml requirements.lock requirements-dev.lock hatch_build.py web/frontend/package.json web/frontend/package-lock.json web/frontend/build.mjs
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
-	$(BIN)/python -m web.locale
 	@touch $(STAMP)
 
 demo: setup

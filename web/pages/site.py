@@ -4,9 +4,11 @@ import asyncio
 
 from aiohttp import web
 
-from web.auth import PUBLIC, add_route, safe_next, same_origin
+from web import health
+from web.auth import PUBLIC, READ, add_route, safe_next, same_origin
 from web.pages import assets, rendering
 from web.pages.language import COOKIE
+from web.services import services
 
 _A_YEAR = 365 * 24 * 3600
 
@@ -16,12 +18,18 @@ def setup(app: web.Application) -> None:
     app.on_startup.append(_read)
     add_route(app, "GET", "/static/{stamp}/{path:.+}", assets.send, PUBLIC)
     add_route(app, "POST", "/language", choose_language, PUBLIC)
+    add_route(app, "GET", "/status", status, READ)
 
 
 async def _read(app: web.Application) -> None:
     renderer = await asyncio.to_thread(rendering.load)
     app[rendering.RENDERER] = renderer
     app[assets.ASSETS] = renderer.assets
+
+
+async def status(request: web.Request) -> web.Response:
+    """Say what is up and what is down, for the banner of a page: the same facts as `/readyz`, and always a 200."""
+    return web.json_response({"checks": dict(await health.check(services(request)))})
 
 
 async def choose_language(request: web.Request) -> web.Response:

@@ -1,5 +1,6 @@
 """Pages over the running service: who sees what, what a form says when it is wrong, and that nothing runs inline."""
 
+import asyncio
 import re
 from html.parser import HTMLParser
 
@@ -10,7 +11,8 @@ from crm_core.calls.rules import CallPatch
 from crm_core.numbers import Number, NumberKind
 from crm_core.people.rules import ContactDraft, PhoneDraft
 from telephony.records import CallPhase, CallRecord, Direction, Outcome
-from tests.web.serving import PASSWORD, Answer, Running
+from telephony.simulator.server import AmiServer
+from tests.web.serving import DEADLINE, PASSWORD, Answer, Running
 
 HTML = {"Accept": "text/html"}
 EVIL = "<script>alert(1)</script>"
@@ -209,3 +211,21 @@ async def test_administrators_see_phones_that_belong_to_nobody(service: Running)
     answer = await page(service, "/admin/users", who="root")
     assert 'data-assign="2099"' in answer.text
     assert answer.text.count('data-testid="user-row"') == 5
+
+
+async def told(service: Running, state: str) -> Answer:
+    """Ask until the PBX is said to be in that state."""
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            answer = await service.ask("GET", "/status")
+            if answer.body["checks"]["pbx main"] == state:
+                return answer
+            await asyncio.sleep(0.05)
+
+
+async def test_the_banner_is_told_what_is_down(with_pbx: Running, pbx: AmiServer) -> None:
+    await told(with_pbx, "up")
+    await pbx.stop()
+    answer = await told(with_pbx, "down")
+    assert (answer.status, answer.body["checks"]["database"]) == (200, "up")
+    assert (await with_pbx.ask("GET", "/status", who=None)).status == 401

@@ -85,13 +85,13 @@ export const banner = new Banner();
 export const socket = me ? new Socket() : null;
 export let pops = null;
 
-/** A PBX that is away: /readyz says which; since when is what this page saw, unless the board knows better. */
+/** A PBX that is away: the server says which; since when is what this page saw, unless the board knows better. */
 function watchReadiness() {
   const away = new Map();
   const look = async () => {
     if (document.visibilityState !== "visible" || !socket.isUp) return;
     try {
-      const answer = await (await fetch("/readyz", { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(5000) })).json();
+      const answer = await (await fetch("/status", { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(5000) })).json();
       const bad = Object.entries(answer.checks || {}).filter(([, state]) => state !== "up" && state !== "ok" && state !== true);
       for (const [name] of away) if (!bad.some(([other]) => other === name)) away.delete(name) && banner.set(name, null);
       for (const [name] of bad) {
@@ -103,6 +103,7 @@ function watchReadiness() {
     }
   };
   look();
+  socket.addEventListener("up", look);
   setInterval(look, READY_EVERY);
 }
 
