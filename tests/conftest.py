@@ -39,6 +39,7 @@ def _no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[BlockBuster |
 async def _nothing_lingers() -> AsyncIterator[None]:
     """Fail a test that leaves a task running."""
     before = asyncio.all_tasks()
+    left: set[asyncio.Task[object]] = set()
     yield
     for _ in range(20):
         left = {task for task in asyncio.all_tasks() - before if not task.done()} - {asyncio.current_task()}

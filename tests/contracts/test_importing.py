@@ -118,14 +118,14 @@ async def test_a_file_that_cannot_be_read_is_one_clear_error(
 
 async def test_what_is_exported_can_be_imported(people: People, tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
-    rows = [f"Client {number},Firm,+7916{number:07},,a{number}@b.example,VIP,x,{number}" for number in range(1200)]
+    rows = [f"Client {number},Firm,+7916{number:07},,a{number}@b.example,VIP,x,{number}" for number in range(520)]
     header = "name,company,phone.mobile,phone.work,email,group,tag,custom.size"
     source.write_text("\n".join([header, *rows, 'Notes,,,,,,,"a\nb"']))
-    assert (await import_contacts(people, source)).created == 1201
+    assert (await import_contacts(people, source)).created == 521
     before = await everyone(people)
-    assert await export_contacts(people, target) == 1201
+    assert await export_contacts(people, target) == 521
     again = await import_contacts(people, target)
-    assert (again.created, again.known, again.refused) == (0, 1201, 0)
+    assert (again.created, again.known, again.refused) == (0, 521, 0)
     for contact in before:
         await people.delete_contact(contact.id, "test")
     await import_contacts(people, target)
