@@ -1,6 +1,6 @@
 """What the simulated PBX answers when AMI asks for its present state."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -99,7 +99,7 @@ def status(pbx: Pbx, asked: Mapping[str, str]) -> Listing:
     return Listing("Channel status will follow", "StatusComplete", items, {"Items": "*"}, id_last=True)
 
 
-def _mean(values: list[int]) -> str:
+def _mean(values: Collection[int]) -> str:
     return str(sum(values) // len(values) if values else 0)
 
 

@@ -1,5 +1,6 @@
 """The Queue application: callers wait, free members ring, one of them takes the caller."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -7,6 +8,10 @@ from telephony.simulator.dialing import Leg, find_leg, invite, mark_refusal
 from telephony.simulator.switch import Channel, DeviceState, Party, Phone, State, Switch
 from telephony.simulator.talking import Talk
 from telephony.simulator.timeline import Timer
+
+
+REMEMBERED = 500
+"""Calls whose times make a queue's averages."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,8 +51,8 @@ class WaitingQueue:
     callers: list["Queueing"] = field(default_factory=list)
     completed: int = 0
     abandoned: int = 0
-    hold_times: list[int] = field(default_factory=list)
-    talk_times: list[int] = field(default_factory=list)
+    hold_times: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    talk_times: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def free_members(self, now: float) -> list[QueueMember]:
         """Members that may be rung now, by the order in which this queue's strategy takes them."""

@@ -22,8 +22,8 @@ from web.demo.history import Cast, PastCall, tell
 from web.settings import Settings
 
 T = TypeVar("T")
-AT_ONCE = 1_000
-"""Rows per transaction: few enough to keep memory flat."""
+AT_ONCE = 5_000
+"""Rows handed over together: the database is analysed after each such lot, so not too few."""
 WRITING = 2
 """Batches under way: the next one is invented while one is written."""
 SUPERVISOR, ADMINISTRATOR = ("sofia", "Sofia Marin"), ("admin", "Administrator")
