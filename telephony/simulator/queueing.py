@@ -9,7 +9,6 @@ from telephony.simulator.switch import Channel, DeviceState, Party, Phone, State
 from telephony.simulator.talking import Talk
 from telephony.simulator.timeline import Timer
 
-
 REMEMBERED = 500
 """Calls whose times make a queue's averages."""
 
