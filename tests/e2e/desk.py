@@ -58,6 +58,13 @@ class Desk:
             await expect(desk.page.get_by_test_id("own-phone")).to_contain_text(seat)
         return desk
 
+    async def second_tab(self) -> Self:
+        """Open the desktop once more, in a tab of the same browser."""
+        tab = type(self)(await self.page.context.new_page(), self.url)
+        await tab.page.goto(f"{self.url}/desk")
+        await expect(tab.page.get_by_test_id("user-menu")).to_be_visible()
+        return tab
+
     @property
     def card(self) -> Locator:
         """The card in front."""
