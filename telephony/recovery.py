@@ -219,6 +219,7 @@ def _merge_channels(draft: Draft, states: Sequence[ChannelState]) -> None:
     fresh = {uniqueid for uniqueid, channel in graph.channels.items() if channel.generation == graph.generation}
     found: list[tuple[Channel, ChannelState]] = []
     unseen: list[Channel] = []
+    families = {linkedid: call for call in book.calls.values() for linkedid in call.linkedids}
     for state in sorted(states, key=lambda s: s.party.uniqueid != s.party.linkedid):
         channel = find_channel(book, state.party, draft.at)
         if channel is None:
@@ -227,7 +228,7 @@ def _merge_channels(draft: Draft, states: Sequence[ChannelState]) -> None:
             found.append((channel, state))
             if state.application.startswith("App") and channel.dialed_by is None:
                 unseen.append(channel)
-            _place(draft, channel, state)
+            _place(draft, channel, state, families)
     for channel, state in found:
         if state.bridge:
             enter(graph, channel, state.bridge, _kind(state.application))
@@ -235,19 +236,25 @@ def _merge_channels(draft: Draft, states: Sequence[ChannelState]) -> None:
             leave(graph, channel)
     for channel in unseen:
         dialled_unseen(draft, channel)
-    for channel, _ in found:
-        _catch_up(draft, channel)
+    for channel, state in found:
+        _catch_up(draft, channel, state)
     _end_unseen(draft)
 
 
-def _catch_up(draft: Draft, channel: Channel) -> None:
-    """Take note of the talk or the ringing that began while nobody listened."""
+def _catch_up(draft: Draft, channel: Channel, state: ChannelState) -> None:
+    """Take note of the talk or the ringing that began while nobody listened.
+
+    The list tells since when a channel is there, not since when it talks: nearer than "now", and never too late.
+    """
+    now = draft.at
+    draft.at = now - state.age
     if channel.state == "Up" and channel.up_at is None:
         channel.up_at = draft.at
     if channel.bridge is not None and draft.book.graph.bridges[channel.bridge].kind == "basic":
         check_connected(draft, channel)
     elif channel.state == "Ringing":
         rings(draft, channel)
+    draft.at = now
 
 
 def _kind(application: str) -> str:
@@ -256,14 +263,14 @@ def _kind(application: str) -> str:
     return "parking" if application in {"Park", "ParkedCall"} else "basic"
 
 
-def _place(draft: Draft, channel: Channel, state: ChannelState) -> None:
+def _place(draft: Draft, channel: Channel, state: ChannelState, families: dict[str, Conversation]) -> None:
     """Find the conversation of a channel that no event told of: by itself, by its linkedid, else it begins one."""
     book = draft.book
     called = state.application.startswith("App")  # AppDial, AppQueue: Asterisk called this party
     call = call_of(book, channel)
     if call is None:
-        call = next((c for c in book.calls.values() if channel.linkedid in c.linkedids), None)
-        if call is not None:
+        call = families.get(channel.linkedid)
+        if call is not None and call.id in book.calls:
             attach(book, channel, call)
     if called:
         if call is not None and channel.dialed_by is None:
@@ -275,6 +282,7 @@ def _place(draft: Draft, channel: Channel, state: ChannelState) -> None:
         channel.state = state.party.state
         call = call_of(book, channel)
         if call is not None:
+            families[channel.linkedid] = call
             call.started_at = draft.at - state.age
             call.caller_was_up = channel.state == "Up"
 

@@ -39,6 +39,8 @@ def test_a_login_in_mid_day_finds_the_calls_that_are_up() -> None:
     assert set(calls) == {"+79160000001", "+79160000002", "+79160000003", "+79160000006", "2003"}
     assert calls["+79160000001"].phase is CallPhase.TALKING
     assert calls["+79160000001"].answered_by == "2001"
+    assert calls["+79160000001"].talk_seconds == pytest.approx(0.0, abs=3.1)
+    assert calls["+79160000001"].answered_at == pytest.approx(1795291129.0)  # three seconds old, as the list says
     assert calls["+79160000002"].answered_by == "2002"
     assert calls["+79160000003"].phase is CallPhase.QUEUED
     assert calls["+79160000003"].queue == "support"
