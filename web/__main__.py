@@ -80,6 +80,7 @@ class Node:
         self._trackers: dict[str, Tracker] = {}
         self._looked = asyncio.Event()
         metrics.watch_trackers(self._trackers)
+        metrics.watch_service(service)
         self.services = Services(
             settings=settings,
             signing_key=key,

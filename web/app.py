@@ -111,11 +111,12 @@ def _from_ours(request: web.Request, error: Problem | errors.CrmError | DBAPIErr
 
 async def _answer(request: web.Request, problem: Problem) -> web.StreamResponse:
     """Answer people with a page, or the way to the sign-in; programs with a problem document."""
-    reads_html = "text/html" in request.headers.get(hdrs.ACCEPT, "") and not request.path.startswith("/api/")
-    if not reads_html:
+    if request.path.startswith("/api/"):
         return problems.answer(problem)
     if isinstance(problem, problems.Unauthorized) and request.method == hdrs.METH_GET:
         return web.Response(status=303, headers={hdrs.LOCATION: f"/login?next={quote(request.path_qs, safe='')}"})
+    if "text/html" not in request.headers.get(hdrs.ACCEPT, ""):
+        return problems.answer(problem)
     page = request.config_dict.get(ERROR_PAGE)
     return await page(request, problem) if page else problems.answer(problem)
 

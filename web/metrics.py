@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
+from screenpop.service import Service
 from telephony.tracker import Tracker
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -48,6 +49,15 @@ class Metrics:
     def watch_trackers(self, trackers: Mapping[str, Tracker]) -> None:
         """Report the counters of these PBXs' trackers; the mapping may change later."""
         self.registry.register(_Trackers(trackers))
+
+    def watch_service(self, service: Service) -> None:
+        """Report how the writing of call rows goes."""
+        for name, text, read in (
+            ("callcard_unwritten_calls", "Call rows that wait to be written", lambda: service.writer.pending),
+            ("callcard_failed_writes", "Call rows the database did not take at once", lambda: service.writer.failures),
+            ("callcard_lost_writes", "Call rows given up", lambda: service.writer.lost),
+        ):
+            Gauge(name, text, registry=self.registry).set_function(read)
 
     def text(self) -> bytes:
         """Write everything in Prometheus' text format."""
