@@ -5,6 +5,7 @@ client follows as soon as it can be asked again.
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -132,7 +133,13 @@ class Callers:
 
     async def load_places(self) -> None:
         """Load the big number tables in a thread; cards name the place from then on."""
-        await asyncio.to_thread(preload)
+        gc.disable()
+        try:
+            await asyncio.to_thread(preload)
+        finally:
+            # What is loaded by now stays for good; walking it in each full collection stops the loop for 100 ms.
+            gc.freeze()
+            gc.enable()
         self._places_loaded = True
 
     async def _find(self, live: LiveCall) -> Lookup:
