@@ -101,6 +101,11 @@ class Lanes:
             for number, lane in enumerate(self._lanes):
                 group.create_task(self._work(lane), name=f"lane {number}")
 
+    def followed(self, call_id: str) -> bool:
+        """Tell whether the next item of the call's lane is another change of the same call."""
+        waiting = self._lane(call_id).items
+        return bool(waiting) and isinstance(waiting[0], CallChange) and waiting[0].call.id == call_id
+
     def remaining(self) -> Iterator[Item]:
         """Hand out what no lane has handled yet."""
         for lane in self._lanes:

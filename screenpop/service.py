@@ -250,13 +250,22 @@ class Service:
         elif change.kind is ChangeKind.RINGING and (call.transfers or call.answered_at is not None):
             await self._callers.read_notes(live)
         user = self._seats.user(change.extension)
-        self.writer.put(live.row())
-        await asyncio.sleep(0)  # the write is on its way before anyone is told
+        if not self._unseen(change):
+            self.writer.put(live.row())
+            await asyncio.sleep(0)  # the write is on its way before anyone is told
         actions = self._pops.decide(change, user, self._make(live))
         self._publish(actions)
         if any(isinstance(action, Show) for action in actions):
             self._on_pop(max(0.0, self._clock() - change.at))
         self._after(change, user, actions)
+
+    def _unseen(self, change: CallChange) -> bool:
+        """Tell whether a change may go without a write of its own: nobody sees the call, and its next change is here.
+
+        A call that rings in the same burst in which it began is written once, and its card waits for no write.
+        """
+        early = change.kind in {ChangeKind.STARTED, ChangeKind.UPDATED} and not self._pops.viewers(change.call.id)
+        return early and self._lanes.followed(change.call.id)
 
     def _absorb(self, live: LiveCall, absorbed: str) -> None:
         """Let a consultation, row and notes, become part of the call it was about."""
