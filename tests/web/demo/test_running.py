@@ -139,12 +139,13 @@ async def test_the_supervisors_board_lives(tmp_path: Path, capsys: pytest.Captur
 async def test_the_data_is_there_and_a_real_database_is_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = tmp_path / "callcard.db"
+    real, left_over = tmp_path / "callcard.db", tmp_path / "demo" / "demo.db"
     real.write_bytes(b"somebody's work")
-    for _ in range(2):  # the second demo begins afresh over what the first one left
-        async with demo(tmp_path, capsys) as (url, passwords), signed_in(url, "admin", passwords["admin"]) as http:
-            async with http.get("/api/v1/contacts?limit=500") as answer:
-                assert len((await answer.json())["items"]) == CLIENTS
-            async with http.get("/api/v1/calls?limit=500&to=2026-01-01T00:00:00Z") as answer:
-                assert answer.status == 200
+    left_over.parent.mkdir()
+    left_over.write_bytes(b"what an earlier demo left")
+    async with demo(tmp_path, capsys) as (url, passwords), signed_in(url, "admin", passwords["admin"]) as http:
+        async with http.get("/api/v1/contacts?limit=500") as answer:
+            assert len((await answer.json())["items"]) == CLIENTS
+        async with http.get("/api/v1/calls?limit=500") as answer:
+            assert len((await answer.json())["items"]) >= CALLS
     assert real.read_bytes() == b"somebody's work"
