@@ -222,7 +222,7 @@ export class CardView {
     const open = card.contact && h("a", { class: "btn btn-ghost-secondary", href: `/contacts/${card.contact.id}`, data: { testid: "pop-open-client" } }, icon("address-book"), t("Open client"));
     if (status === "ringing" && !dialled) {
       if (!canAnswerHere()) return [h("span", { class: "pop-hint", data: { testid: "pop-answer-hint" } }, icon("phone-ringing"), t("Answer on your phone")), open];
-      const answer = h("button", { type: "button", class: "btn btn-success btn-lg", title: "Alt+A", data: { testid: "answer" }, onclick: () => this.#actions.answer() }, icon("phone"), t("Answer"));
+      const answer = h("button", { type: "button", class: "btn btn-success btn-lg pop-answer", title: "Alt+A", data: { testid: "answer" }, onclick: () => this.#actions.answer() }, icon("phone"), t("Answer"));
       return [answer, h("span", { class: "text-secondary" }, t("or take it on your phone")), open];
     }
     if (status === "wrap_up") {
