@@ -236,7 +236,7 @@ export class CardView {
     const title = h("h3", { class: "pop-history-title" }, icon("history"), t("Earlier calls"));
     if (card.colleague) return [title, h("p", { class: "text-secondary" }, t("A call between colleagues."))];
     if (!card.history.length) return [title, h("p", { class: "text-secondary" }, card.number.kind === "withheld" ? t("Without a number there is no history.") : t("First call, as far as we know."))];
-    const more = card.contact && h("a", { class: "btn btn-sm btn-ghost-secondary", href: `/contacts/${card.contact.id}` }, t("Whole history"), icon("arrow-right"));
+    const more = card.contact && h("a", { class: "btn btn-sm btn-ghost-secondary", href: `/contacts/${card.contact.id}` }, t("Whole history"), icon("arrow-right", "icon-end"));
     return [title, h("ol", { class: "pop-past" }, card.history.map(pastCall)), more];
   }
 }
