@@ -61,9 +61,12 @@ def test_what_cannot_be_dialled_is_refused(typed: str) -> None:
 def test_what_is_no_extension_is_refused(extension: str) -> None:
     with pytest.raises(BadField):
         PLAN.interface(extension)
+    with pytest.raises(BadField):
+        actions.answer(extension)
 
 
 def test_the_other_actions_say_what_they_do() -> None:
+    assert actions.answer("2001") == ("PJSIPNotify", {"Endpoint": "2001", "Variable": ["Event=talk"]})
     assert actions.hangup("PJSIP/1-1") == ("Hangup", {"Channel": "PJSIP/1-1", "Cause": "16"})
     assert actions.redirect(PLAN, "c", "2002")[1] == {
         "Channel": "c",

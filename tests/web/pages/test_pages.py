@@ -228,4 +228,4 @@ async def test_the_banner_is_told_what_is_down(with_pbx: Running, pbx: AmiServer
     await pbx.stop()
     answer = await told(with_pbx, "down")
     assert (answer.status, answer.body["checks"]["database"]) == (200, "up")
-    assert (await with_pbx.ask("GET", "/status", who=None)).status == 401
+    assert (await with_pbx.ask("GET", "/status", who=None)).status == 303
