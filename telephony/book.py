@@ -4,6 +4,7 @@ import re
 from collections import deque
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Final
 
 from telephony.channels import Channel, Graph, endpoint_of, join_twins, local_twin_name, update
 from telephony.conversations import Conversation, call_id
@@ -19,6 +20,9 @@ from telephony.records import (
     Step,
     Surprise,
 )
+
+NOTHING: Final = Step()
+"""What three events of four change outside: made once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,21 @@ class Draft:
 
     def step(self) -> Step:
         """Close the draft."""
-        return Step(tuple(self.changes), tuple(self.surprises))
+        if self.changes or self.surprises:
+            return Step(tuple(self.changes), tuple(self.surprises))
+        return NOTHING
 
 
 def find_channel(book: CallBook, party: Party, at: float, *, make: bool = True) -> Channel | None:
-    """Give the channel an event speaks of, made on first sight; None for one that is already hung up."""
+    """Give the channel an event speaks of, made on first sight; None for one that is already hung up.
+
+    One that is only known from the database is there without having been seen: it is made in any case.
+    """
     graph = book.graph
     channel = graph.channels.get(party.uniqueid)
     if channel is None or not channel.name:
-        if party.uniqueid in graph.gone or (channel is None and not make):
+        unknown = channel is None and party.uniqueid not in book.by_channel
+        if party.uniqueid in graph.gone or (unknown and not make):
             return None
         channel = _make_channel(book, party, at, channel)
     update(channel, party, graph.generation)

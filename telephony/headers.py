@@ -6,14 +6,15 @@ def headers(block: bytes) -> dict[str, str]:
 
     Bytes that are not UTF-8 become U+FFFD; lines without a colon are passed over.
     """
-    fields: dict[str, str] = {}
-    for line in block.decode("utf-8", "replace").split("\n"):
-        key, colon, value = line.partition(":")
-        if not colon:
-            continue
-        value = value.strip()
-        if key.endswith("ChanVariable"):
-            name, _, value = value.partition("=")
-            key = f"{key}({name})"
-        fields[key] = value
-    return fields
+    text = block.decode("utf-8", "replace")
+    lines = [line.partition(":") for line in text.split("\n")]
+    if "ChanVariable" not in text:
+        return {key: value.strip() for key, colon, value in lines if colon}
+    return dict(_field(key, value.strip()) for key, colon, value in lines if colon)
+
+
+def _field(key: str, value: str) -> tuple[str, str]:
+    if not key.endswith("ChanVariable"):
+        return key, value
+    name, _, content = value.partition("=")
+    return f"{key}({name})", content
