@@ -51,7 +51,7 @@ class CallBook:
     recent_originates: deque[tuple[float, str, str | None]] = field(default_factory=lambda: deque(maxlen=1000))
     """When, which phone was rung on somebody's order, to call whom: a failure told later belongs to it."""
     adopted: set[str] = field(default_factory=set)
-    """Calls taken over from the database of which no channel has been seen yet."""
+    """Calls taken over from the database; some of their channels may never be seen."""
     linked_since: float | None = None
 
 
@@ -106,7 +106,6 @@ def find_channel(book: CallBook, party: Party, at: float, *, make: bool = True) 
     call = call_of(book, channel)
     if call is not None:
         call.saw_linkedid(party.linkedid)
-        book.adopted.discard(call.id)
     return channel
 
 

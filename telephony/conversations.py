@@ -115,6 +115,8 @@ class Conversation:
     conference: bool = False
     ended_at: float | None = None
     hangup_cause: int | None = None
+    last_hangup_at: float | None = None
+    """When a channel of it was last seen hanging up."""
     linkedids: list[str] = field(default_factory=list)
     timeline: list[TimelineEntry] = field(default_factory=list)
     source: Source = Source.LIVE
@@ -217,6 +219,8 @@ class Conversation:
             source=self.source,
             timeline=tuple(self.timeline),
             channels=(*self.past, *sorted(self.channels)),
+            hung_up=len(self.past),
+            caller=self.caller,
             called=self.called,
         )
 
@@ -312,7 +316,9 @@ def leg_result(status: str, cause: int | None, *, answered: bool) -> LegResult:
 
 
 def add_transfer(call: Conversation, transfer: Transfer) -> None:
-    """Add a transfer whose target may still be named by what is dialled next."""
+    """Add a transfer whose target may still be named by what is dialled next; told twice, it is one."""
+    if any(t.kind is transfer.kind and t.source == transfer.source and t.at == transfer.at for t in call.transfers):
+        return
     call.transfers.append(transfer)
     call.pending_transfer = transfer.kind is not TransferKind.ATTENDED
     call.note(transfer.at, f"transfer_{transfer.kind}", transfer.source, transfer.target)

@@ -25,6 +25,10 @@ MOST_PENDING = 32 * 1024 * 1024
 _Entry = tuple[float, bytes]
 
 
+class NotAJournalError(Exception):
+    """The file holds something else."""
+
+
 class Journal:
     """The ring of files of one PBX. `record` may be called from the event loop; `run` writes, in a thread."""
 
@@ -133,14 +137,20 @@ def read(path: Path) -> Iterator[_Entry]:
 
     Raises:
         OSError: the file cannot be opened.
+        NotAJournalError: there are lines, and not one of them is an entry.
 
     """
+    lines = entries = 0
     for file in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
-        with file.open("rb") as lines:
-            for line in lines:
+        with file.open("rb") as content:
+            for line in content:
+                lines += 1
                 entry = _entry(line)
                 if entry is not None:
+                    entries += 1
                     yield entry
+    if lines and not entries:
+        raise NotAJournalError(f"{path} is no journal: not one of its lines is an AMI message")
 
 
 def replay(path: Path, line: Line) -> Iterator[CallRecord | Surprise]:
@@ -148,6 +158,7 @@ def replay(path: Path, line: Line) -> Iterator[CallRecord | Surprise]:
 
     Raises:
         OSError: the file cannot be opened.
+        NotAJournalError: there are lines, and not one of them is an entry.
 
     """
     return retell(read(path), line)

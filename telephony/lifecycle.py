@@ -108,6 +108,7 @@ def hang_up(draft: Draft, channel: Channel, cause: int | None) -> None:
         return
     call.channels.discard(channel.uniqueid)
     call.past.append(channel.uniqueid)
+    call.last_hangup_at = draft.at
     call.end_hold(channel.uniqueid, draft.at)
     if call.caller == channel.uniqueid:
         call.hangup_cause = cause

@@ -131,6 +131,10 @@ class CallRecord:
     timeline: tuple[TimelineEntry, ...] = ()
     channels: tuple[str, ...] = ()
     """Uniqueids of every channel that took part: a resync finds an open call again by them."""
+    hung_up: int = 0
+    """How many of `channels`, from the first on, are hung up."""
+    caller: str | None = None
+    """Uniqueid of the channel that began it."""
     called: str | None = None
     """Internal calls: the extension or service that was dialled; outbound: the number as dialled."""
 

@@ -23,14 +23,17 @@ from telephony.records import (
     Source,
     Step,
 )
-from telephony.talking import check_connected
+from telephony.talking import check_connected, check_talk
 from telephony.waiting import left_queues, member_extension
 
 ORIGINATE_GRACE_SECONDS = 1.0
 """A failed Originate may be told before its channel is: only after this does it count as a call without a channel."""
 
 ADOPTED_GRACE_SECONDS = 60.0
-"""A call taken over from the database that no channel claims this long after the link came up has ended unseen."""
+"""A channel taken over from the database that shows no sign of life this long after the link came up is gone."""
+
+LAST_WORD_SECONDS = 10.0
+"""A call whose last channel seen hung up this long ago has ended: those only the database knows did so unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +168,13 @@ def link_down(book: CallBook, at: float, reason: str) -> Step:
 def adopt(book: CallBook, calls: Sequence[CallRecord]) -> None:
     """Take over the calls the database holds as running; the next snapshot tells what became of them."""
     for record in calls:
-        if record.id in book.calls or record.phase is CallPhase.ENDED or not record.channels:
+        present = record.channels[record.hung_up :]
+        if record.id in book.calls or record.phase is CallPhase.ENDED or not present:
             continue
         call = _from_record(record)
         book.calls[call.id] = call
         book.adopted.add(call.id)
-        for uniqueid in record.channels:
+        for uniqueid in present:
             if uniqueid not in book.by_channel and uniqueid not in book.graph.gone:
                 book.by_channel[uniqueid] = call.id
                 call.channels.add(uniqueid)
@@ -182,10 +186,15 @@ def _from_record(record: CallRecord) -> Conversation:
     call.number, call.withheld, call.caller_name = record.number, record.withheld, record.caller_name
     call.did, call.called, call.queue = record.did, record.called, record.queue
     call.in_queue = record.phase is CallPhase.QUEUED
-    call.queued_at = record.answered_at if record.queue is None else record.started_at
+    call.queued_at = _queued_at(record)
     call.extension = record.extension if record.direction is not Direction.INBOUND else None
-    call.caller = record.channels[0]
+    call.caller = record.caller or record.channels[0]
+    call.past = list(record.channels[: record.hung_up])
     call.number_final = True
+    call.talking = record.phase in {CallPhase.TALKING, CallPhase.HELD}
+    if record.answered_at is not None:
+        call.talk_ended_at = None if call.talking else record.answered_at + record.talk_seconds
+        call.far_rang_at = record.answered_at - record.wait_seconds
     call.transfers = list(record.transfers)
     call.holds, call.hold_seconds = record.holds, record.hold_seconds
     call.answered_at, call.answered_by = record.answered_at, record.answered_by
@@ -194,8 +203,18 @@ def _from_record(record: CallRecord) -> Conversation:
     for told in record.participants:
         leg = Leg(told.extension, told.rang_at or record.started_at, told.rang_at, told.answered_at, told.left_at)
         leg.result, leg.talked = told.result, told.talk_seconds
+        leg.ringing = told.rang_at is not None and told.result is None and told.left_at is None
+        if call.talking and told.answered_at is not None and told.left_at is None:
+            # The row was written when the talk began; it has gone on since.
+            leg.talked, leg.talking_since = 0.0, told.answered_at
         call.legs[told.extension] = leg
     return call
+
+
+def _queued_at(record: CallRecord) -> float | None:
+    """Since when the caller waits or waited in the queue; None where there was no waiting."""
+    joined = (step.at for step in record.timeline if step.what == "queue_join")
+    return next(joined, record.started_at if record.phase is CallPhase.QUEUED else None)
 
 
 def resync(book: CallBook, facts: Snapshot, at: float) -> Step:
@@ -239,6 +258,8 @@ def _merge_channels(draft: Draft, states: Sequence[ChannelState]) -> None:
     for channel, state in found:
         _catch_up(draft, channel, state)
     _end_unseen(draft)
+    for call in book.calls.values():
+        check_talk(draft, call)  # a talk taken over from the database may have ended meanwhile
 
 
 def _catch_up(draft: Draft, channel: Channel, state: ChannelState) -> None:
@@ -356,13 +377,25 @@ def sweep(book: CallBook, at: float) -> Step:
     for response in due:
         book.failed_originates.remove(response)
         _failed_originate(draft, response)
-    since = book.linked_since
-    if book.adopted and since is not None and at - since >= ADOPTED_GRACE_SECONDS:
-        for call in [book.calls[i] for i in book.adopted if i in book.calls]:
-            for uniqueid in list(call.channels):
-                _drop_placeholder(draft, call, uniqueid)
-        book.adopted.clear()
+    if book.adopted and book.linked_since is not None:
+        _sweep_adopted(draft, waited=at - book.linked_since >= ADOPTED_GRACE_SECONDS)
     return draft.step()
+
+
+def _sweep_adopted(draft: Draft, *, waited: bool) -> None:
+    """Take out channels that only the database knows, where the PBX does not say which there are."""
+    book, graph = draft.book, draft.book.graph
+    for call in [book.calls[i] for i in book.adopted if i in book.calls]:
+        unseen = [uniqueid for uniqueid in call.channels if uniqueid not in graph.channels]
+        heard = call.last_hangup_at
+        silent = heard is not None and draft.at - heard >= LAST_WORD_SECONDS and len(unseen) == len(call.channels)
+        if waited or silent:
+            now, draft.at = draft.at, draft.at if heard is None or waited else heard
+            for uniqueid in unseen:
+                _drop_placeholder(draft, call, uniqueid)
+            draft.at = now
+    if waited:
+        book.adopted.clear()
 
 
 def _failed_originate(draft: Draft, response: ev.OriginateResponse) -> None:

@@ -127,7 +127,9 @@ def check_talk(draft: Draft, call: Conversation) -> None:
     graph = draft.book.graph
     for uniqueid in call.channels:
         channel = graph.channels.get(uniqueid)
-        if channel is not None and channel.bridge is not None and len(connected_parties(graph, channel)) > 1:
+        if channel is None:
+            return  # known from the database only: it may well be talking
+        if channel.bridge is not None and len(connected_parties(graph, channel)) > 1:
             return
     call.talking = False
     call.talk_ended_at = draft.at

@@ -8,8 +8,18 @@ from telephony.calls import Line, apply, call_id, open_calls
 from telephony.events import parse
 from telephony.headers import headers
 from telephony.records import CallChange, CallPhase, CallRecord, ChangeKind, Direction, Outcome, Source
-from telephony.recovery import ADOPTED_GRACE_SECONDS, adopt, link_down, link_up, queues, resync, snapshot, sweep
-from tests.telephony.recording import ASTERISK22, blocks_of, new_book
+from telephony.recovery import (
+    ADOPTED_GRACE_SECONDS,
+    LAST_WORD_SECONDS,
+    adopt,
+    link_down,
+    link_up,
+    queues,
+    resync,
+    snapshot,
+    sweep,
+)
+from tests.telephony.recording import ASTERISK22, Block, blocks_of, new_book, play
 
 Item = dict[str, str]
 
@@ -158,6 +168,59 @@ def test_an_adopted_call_goes_on_under_its_id_when_the_pbx_still_has_it() -> Non
     talking = by_number(open_calls(book))["+79160000001"]
     assert talking.answered_by == "2001"
     assert talking.answered_at == by_number(rows)["+79160000001"].answered_at
+
+
+def cut_in_talk(name: str) -> tuple[list[CallRecord], list[Block]]:
+    """Play a recording until one second into the talk: the rows as the database has them, and what is to come."""
+    blocks = list(blocks_of(ASTERISK22 / f"{name}.jsonl"))
+    answered = next(iter(play(blocks, new_book()).rows.values())).answered_at
+    assert answered is not None
+    written: dict[str, CallRecord] = {}
+    before, after = [b for b in blocks if b[0] <= answered + 1.0], [b for b in blocks if b[0] > answered + 1.0]
+    book = new_book()
+    for at, raw in before:
+        event = parse(headers(raw), at)
+        changes = apply(book, event).changes if event is not None else ()
+        written |= {c.call.id: c.call for c in changes if isinstance(c, CallChange)}
+    return list(written.values()), after
+
+
+@pytest.mark.parametrize("name", ["did_answered", "queue_ringall_answered", "ringgroup_answered", "outbound_answered"])
+def test_a_call_that_goes_on_after_a_start_is_told_as_if_nothing_had_been(name: str) -> None:
+    """The PBX gives no lists: the call is known from the database and from the events that follow alone."""
+    (alone,) = play(blocks_of(ASTERISK22 / f"{name}.jsonl"), new_book()).in_order()
+    rows, rest = cut_in_talk(name)
+    book = new_book()
+    adopt(book, rows)
+    (row,) = play(rest, book).in_order()
+    assert (row.id, row.outcome, row.answered_by, row.hangup_cause, row.source) == (
+        alone.id,
+        Outcome.ANSWERED,
+        alone.answered_by,
+        alone.hangup_cause,
+        Source.LIVE,
+    )
+    for told, expected in (
+        (row.ended_at, alone.ended_at),
+        (row.talk_seconds, alone.talk_seconds),
+        (row.wait_seconds, alone.wait_seconds),
+        (sum(p.talk_seconds for p in row.participants), sum(p.talk_seconds for p in alone.participants)),
+    ):
+        assert told == pytest.approx(expected, abs=0.05)
+    assert open_calls(book) == ()
+
+
+def test_a_call_whose_other_end_hung_up_unseen_ends_with_the_last_word_heard() -> None:
+    rows, rest = cut_in_talk("did_answered")
+    last = [block for block in rest if b"Event: Hangup\r\n" in block[1]][-1]
+    book = new_book()
+    adopt(book, rows)
+    assert [row.ended_at for row in play([last], book).in_order()] == [None]
+    heard = last[0]
+    assert sweep(book, heard + LAST_WORD_SECONDS - 0.5).changes == ()
+    (ended,) = [c.call for c in sweep(book, heard + LAST_WORD_SECONDS).changes if isinstance(c, CallChange)]
+    assert (ended.id, ended.outcome, ended.source) == (rows[0].id, Outcome.ANSWERED, Source.RECOVERED)
+    assert ended.ended_at == pytest.approx(heard)
 
 
 def test_an_ended_row_is_not_adopted() -> None:

@@ -146,6 +146,11 @@ def test_a_recording_is_replayed_as_calls(run: Run) -> None:
     assert fails(run("journal", "replay", "nothing.jsonl"), "nothing.jsonl")
 
 
+def test_a_file_that_is_no_journal_is_not_replayed_as_an_empty_one(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "clients.csv").write_text("name,phone\nClaire,+33601020304\n")
+    assert fails(run("journal", "replay", "clients.csv"), "clients.csv is no journal")
+
+
 def test_a_backup_is_restored(run: Run, tmp_path: Path, template: Template) -> None:
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "callcard.db").write_bytes(template.file.read_bytes())

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec import Meta, Struct
 
 from web.api.problems import Invalid, NotFound, Problem
@@ -48,9 +48,9 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
 
 
 async def read_body(request: web.Request, model: type[Model]) -> Model:
-    """Read a JSON body. Raises `Invalid`, or a 415 problem for another type of content."""
+    """Read a JSON body; without a type it counts as JSON. Raises `Invalid`, or a 415 problem for another type."""
     raw = await request.read()
-    if raw and request.content_type != "application/json":
+    if raw and hdrs.CONTENT_TYPE in request.headers and request.content_type != "application/json":
         raise Problem("Send JSON, as application/json.", status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     if b"\\u0000" in raw or b"\0" in raw:
         raise Invalid.field("", "NUL characters cannot be stored")

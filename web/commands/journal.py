@@ -25,7 +25,7 @@ def run_replay(options: argparse.Namespace) -> None:
     from crm_core.calls.rules import CallRow
     from crm_core.numbers import Numbering
     from telephony.calls import Line
-    from telephony.journal import replay
+    from telephony.journal import NotAJournalError, replay
     from telephony.records import CallRecord
     from web.api.models import call
 
@@ -40,3 +40,5 @@ def run_replay(options: argparse.Namespace) -> None:
                 sys.stderr.write(f"surprise at {found.at:.3f}: {found.what} ({found.event} {found.channel})\n")
     except OSError as error:
         raise CommandFailed(f"{options.file}: {error.strerror}") from error
+    except NotAJournalError as error:
+        raise CommandFailed(str(error)) from error
