@@ -67,6 +67,10 @@ class Api:
         row: Row = rows[0]
         return row
 
+    async def talking(self, seconds: float = 10) -> None:
+        """Wait until the newest call is answered: whoever hangs up before the PBX has connected them never talked."""
+        await self.until(self.calls, lambda rows: bool(rows) and bool(rows[0]["answered_at"]), seconds)
+
     async def until(self, ask: Any, satisfied: Callable[[Any], bool], seconds: float = 10) -> Any:  # noqa: ANN401
         """Ask again until the answer satisfies; fail with the last answer."""
         deadline = time.monotonic() + seconds

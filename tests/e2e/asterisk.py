@@ -177,6 +177,11 @@ class Asterisk:
         self._cli("channel request hangup all")
         self._server.wait_until(lambda: self._cli("core show channels count").startswith("0 active channels"))
 
+    def wait_bridged(self) -> None:
+        """Wait until two parties are connected."""
+        assert self._server is not None
+        self._server.wait_until(lambda: "basic" in self._cli("bridge show all"))
+
     def _cli(self, command: str) -> str:
         program = ["chroot", str(self.root), "/usr/sbin/asterisk", "-C", str(self.home / "asterisk.conf")]
         return subprocess.run([*program, "-rx", command], capture_output=True, text=True, check=True).stdout

@@ -52,7 +52,7 @@ class Server:
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                command,
+                ["setpriv", "--pdeathsig", "TERM", "--", *command],  # it never outlives the test run
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -77,7 +77,7 @@ async def test_asterisk_restarted_in_mid_day(
     await desk.see_card("Unknown caller")
     await expect(vera.row("call", "04")).to_have_attribute("data-phase", "ringing")
     await ringing.answer()
-    await again.wait_answered()
+    await desk.see_card("Unknown caller", "On call")
     await again.hang_up()
     async with node.api() as api:
         rows = await api.until(api.calls, lambda rows: len(rows) == 3 and all(row["ended_at"] for row in rows))

@@ -28,6 +28,7 @@ async def test_shared_number_is_asked_once_and_remembered(
     await desk.card.get_by_role("button", name="Paul Durand").click()
     await desk.see_card("Paul Durand")
     await ringing.answer()
+    await desk.see_card("Paul Durand", "On call")
     await call.hang_up()
     await desk.finish("Paul Durand", "Sold")
     again = await trunk.dial(DIRECT, caller=CLAIRE)

@@ -80,7 +80,7 @@ async def test_unknown_caller_becomes_a_client_and_is_known_next_time(
     await desk.see_card("Claire Durand")
     await expect(desk.part("pop-calls-today")).to_have_text("Call 2 today")
     await ringing.answer()
-    await again.wait_answered()
+    await desk.see_card("Claire Durand", "On call")
     await again.hang_up()
     async with node.api() as api:
         rows = await api.until(api.calls, lambda rows: len(rows) == 2 and all(row["ended_at"] for row in rows))

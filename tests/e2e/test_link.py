@@ -43,6 +43,7 @@ async def test_link_over_tls_tells_calls(linked: Serve, asterisk: Asterisk, plug
     async with node.api() as api:
         call = await trunk.dial(DIRECT, caller=CLAIRE)
         await (await ana.next_call()).answer()
+        await api.talking()
         await call.hang_up()
         assert (await api.only_call())["answered_by"] == "2001"
 

@@ -41,6 +41,8 @@ async def test_calls_of_an_outage_are_rebuilt_from_the_channel_event_log(
     assert node.callcard.stop() == 0
     call = await trunk.dial(DIRECT, caller=CLAIRE)
     await (await ana.next_call()).answer()
+    await call.wait_answered()
+    await asyncio.to_thread(asterisk.wait_bridged)
     await call.hang_up()
     missed = await trunk.dial(NO_VOICEMAIL, caller=BERNARD)
     ringing = await carla.next_call()
