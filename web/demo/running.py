@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from telephony.simulator.timeline import Timeline
 from web.__main__ import Node, serve
 from web.auth import PRINCIPAL
 from web.demo.clients import CLIENTS, Clients, invent
+from web.demo.colleagues import Colleagues
 from web.demo.filling import SignIn, agent_name, fill
 from web.demo.history import CALLS
 from web.settings import Settings
@@ -59,8 +61,20 @@ class Company:
         self.day = Day(self.pbx, callers_of(clients))
 
     def watch(self, node: Node) -> None:
-        """Notice who signs in, so that the phone on that desk rings soon."""
+        """Notice who signs in, so that the phone on that desk rings soon; the other desks are played."""
         node.app.on_response_prepare.append(self._notice)
+        colleagues = Colleagues({extension: agent_name(extension) for extension in AGENTS}, self._is_taken)
+
+        async def play(_: web.Application) -> AsyncIterator[None]:
+            work = asyncio.create_task(colleagues.work(node.services.service), name="colleagues")
+            yield
+            work.cancel()
+            await asyncio.wait({work})
+
+        node.app.cleanup_ctx.append(play)
+
+    def _is_taken(self, extension: str) -> bool:
+        return extension in self.day.seats
 
     async def _notice(self, request: web.Request, response: web.StreamResponse) -> None:
         principal = request.get(PRINCIPAL)
