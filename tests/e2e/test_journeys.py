@@ -12,7 +12,8 @@ from tests.e2e.asterisk import Asterisk
 from tests.e2e.callers import customer
 from tests.e2e.conftest import Node, Plug
 from tests.e2e.desk import Desk
-from tests.e2e.phones import Phone, SipError
+from tests.e2e.dialogs import SipError
+from tests.e2e.phones import Phone
 
 pytestmark = pytest.mark.e2e
 
