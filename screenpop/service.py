@@ -151,6 +151,10 @@ class Service:
                 self._lanes.put(change)
         self._board_changed.set()
 
+    async def caught_up(self) -> None:
+        """Wait (bounded) until the call log has what was told so far: who just saw a card finds its row."""
+        await self.writer.caught_up(WRITE_SECONDS)
+
     def adopt(self, calls: Sequence[CallRecord]) -> None:
         """Take over calls that were open when the service stopped, before any change of them is submitted."""
         for call in calls:

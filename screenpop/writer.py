@@ -89,6 +89,12 @@ class Writer:
             _, hanging = await asyncio.wait({task}, timeout=seconds)
             self._slow = bool(hanging)
 
+    async def caught_up(self, seconds: float) -> None:
+        """Wait until the writes under way now are done; at most `seconds`, not at all while writes hang or fail."""
+        under_way = set(self._tasks.values())
+        if under_way and not self.failing and not self._slow:
+            await asyncio.wait(under_way, timeout=seconds)
+
     async def run(self) -> None:
         """Write until cancelled; what is left then is for `flush`."""
         try:

@@ -73,6 +73,15 @@ async def test_a_put_is_a_row(calls: Calls) -> None:
         assert writer.pending == 0
 
 
+async def test_who_waits_for_the_writes_under_way_finds_their_rows(calls: Calls) -> None:
+    async with running(Writer(calls)) as writer:
+        writer.put(CallToSave(inbound(), NUMBER))
+        writer.put(CallToSave(replace(inbound(), id="C2"), NUMBER))
+        await writer.caught_up(DEADLINE)
+        assert await calls.get("C1") is not None
+        assert await calls.get("C2") is not None
+
+
 async def test_the_newest_state_wins(calls: Calls) -> None:
     async with running(Writer(calls)) as writer:
         for queue in ("one", "two", "three"):

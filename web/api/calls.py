@@ -80,6 +80,7 @@ async def list_calls(request: web.Request) -> web.StreamResponse:
         linkedid=query.linkedid,
         q=query.q,
     )
+    await services(request).service.caught_up()
     page = await services(request).calls.list_calls(wanted, limit=query.limit, cursor=query.cursor)
     return answer(models.CallList(tuple(models.call(row) for row in page.items), page.next))
 
@@ -134,7 +135,11 @@ async def choose_contact(request: web.Request) -> web.StreamResponse:
 
 async def find_call(request: web.Request) -> CallRow:
     """Return the call the path names. Raises `NotFound`."""
-    row = await services(request).calls.get(path_text(request, "call_id"))
+    call_id, parts = path_text(request, "call_id"), services(request)
+    row = await parts.calls.get(call_id)
+    if row is None:
+        await parts.service.caught_up()  # a card may be faster than its row
+        row = await parts.calls.get(call_id)
     if row is None:
         raise NotFound("There is no such call.")
     return row
