@@ -8,7 +8,7 @@ nobody sits at) is done by loops beside it. Whatever fails here costs one change
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -220,6 +220,12 @@ class Service:
         self._found(live)
         self._publish(self._pops.refresh(call_id, self._make(live)))
 
+    async def client_changed(self, numbers: Collection[str | None]) -> None:
+        """Bring the cards of these numbers (E.164) up to date: a client was created, changed or deleted."""
+        for live in self._callers.all():
+            if live.number.e164 is not None and live.number.e164 in numbers and self._pops.viewers(live.call.id):
+                await self.refresh_card(live.call.id)
+
     def note_saved(self, call_id: str, note: Note) -> None:
         """Take a note that was just saved onto the call's cards: cheap, since notes are saved as they are typed."""
         live = self._callers.get(call_id)
@@ -327,9 +333,10 @@ class Service:
     async def _publish_board(self) -> None:
         while True:
             await self._board_changed.wait()
+            # First the pops that this very change is about; the board gathers what else comes meanwhile.
+            await asyncio.sleep(BOARD_SECONDS)
             self._board_changed.clear()
             self._publisher.board(self._board)
-            await asyncio.sleep(BOARD_SECONDS)
 
     async def _settle(self) -> None:
         while True:
