@@ -235,6 +235,18 @@ async def ring(service: Running, pbx: AmiServer, socket: ClientConnection) -> tu
     return call, call_id
 
 
+async def test_a_card_follows_its_client_wherever_that_was_written(with_pbx: Running, pbx: AmiServer) -> None:
+    async with with_pbx.live("ana", "pops") as socket:
+        await ring(with_pbx, pbx, socket)
+        created = await with_pbx.ask("POST", "contacts", json=CLAIRE)
+        name = {"id": created.body["id"], "name": "Claire Durand", "company": "Durand & Fils"}
+        assert (await hear_until(socket, "pop.update"))["card"]["contact"] == name
+        await with_pbx.ask("PATCH", f"contacts/{name['id']}", json={"company": None})
+        assert (await hear_until(socket, "pop.update"))["card"]["contact"] == name | {"company": None}
+        await with_pbx.ask("DELETE", f"contacts/{name['id']}")
+        assert (await hear_until(socket, "pop.update"))["card"]["contact"] is None
+
+
 async def test_a_call_gets_notes_result_and_tags(with_pbx: Running, pbx: AmiServer) -> None:
     async with with_pbx.live("ana", "pops") as socket:
         call, call_id = await ring(with_pbx, pbx, socket)

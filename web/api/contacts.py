@@ -105,6 +105,8 @@ async def create_contact(request: web.Request) -> web.StreamResponse:
     if body.call_id is not None:
         await parts.calls.choose_contact(body.call_id, contact.id, user)
         await parts.service.refresh_card(body.call_id)
+    else:
+        await _show(request, contact)
     return _written(contact, 201)
 
 
@@ -135,6 +137,7 @@ async def change_contact(request: web.Request) -> web.StreamResponse:
         )
     except errors.Conflict as error:
         raise PreconditionFailed(_CHANGED) from error
+    await _show(request, contact, changed)
     return _written(changed)
 
 
@@ -143,6 +146,7 @@ async def delete_contact(request: web.Request) -> web.StreamResponse:
     contact = await _find(request)
     _expected(request, contact)
     await services(request).people.delete_contact(contact.id, signed_in(request).user.name)
+    await _show(request, contact)
     return nothing()
 
 
@@ -153,11 +157,17 @@ async def add_phone(request: web.Request) -> web.StreamResponse:
     changed = await services(request).people.add_phone(
         contact.id, PhoneDraft(body.number, body.type), signed_in(request).user.name
     )
+    await _show(request, changed)
     return _written(changed, 201)
 
 
 async def _find(request: web.Request) -> Contact:
     return await services(request).people.get_contact(path_id(request, "contact_id"))
+
+
+async def _show(request: web.Request, *contacts: Contact) -> None:
+    """Let the cards that are up for the numbers of a client follow."""
+    await services(request).service.client_changed({phone.e164 for contact in contacts for phone in contact.phones})
 
 
 def _phones(phones: tuple[PhoneIn, ...]) -> tuple[PhoneDraft, ...]:
