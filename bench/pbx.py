@@ -19,11 +19,13 @@ _LISTS: Final = {
 
 
 class Pbx:
-    """A PBX without phones of its own: everything it tells comes from `ring`."""
+    """A PBX without phones of its own: everything it tells comes from `begin`."""
 
     def __init__(self) -> None:
         self.port = 0
         self.running: set[asyncio.Task[None]] = set()
+        self.rang: dict[str, float] = {}
+        """When (`perf_counter`) the ring event was written, by the call's uniqueid."""
         self._server: asyncio.Server | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._signed_in = asyncio.Event()
@@ -45,16 +47,21 @@ class Pbx:
         async with asyncio.timeout(SIGN_IN_SECONDS):
             await self._signed_in.wait()
 
-    def ring(self, call: Call) -> float:
-        """Begin a call; return when (`perf_counter`) the burst that ends with the ring event was written."""
-        began = time.perf_counter()
-        self._write(call.ring)
-        task = asyncio.create_task(self._go_on(call))
+    def begin(self, call: Call, gap: float) -> None:
+        """Begin a call that rings `gap` seconds after its first event; 0: all in one burst."""
+        task = asyncio.create_task(self._tell(call, gap))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
-        return began
 
-    async def _go_on(self, call: Call) -> None:
+    async def _tell(self, call: Call, gap: float) -> None:
+        if gap:
+            self._write(call.setup)
+            await asyncio.sleep(gap)
+            self.rang[call.uniqueid] = time.perf_counter()
+            self._write(call.ring)
+        else:
+            self.rang[call.uniqueid] = time.perf_counter()
+            self._write(call.setup + call.ring)
         self._write(call.rung)
         await asyncio.sleep(RING_SECONDS)
         self._write(call.answer)

@@ -18,6 +18,8 @@ from telephony.conversations import call_id
 FEW, MANY = 10, 500
 RATES: Final = {1: 12, 20: 160, 50: 400}
 """Calls per second -> calls in one turn."""
+WORST: Final = 50
+"""Calls per second that are also told each in one burst."""
 TURNS: Final = 2
 WARM_UP_CALLS: Final = 100
 SETTLE_SECONDS: Final = 2.0
@@ -55,8 +57,8 @@ class System:
     agents: Sequence[Agent]
     clients: Program
     caller: Caller
-    loads: dict[tuple[int, int], Load] = field(default_factory=dict)
-    """By agents connected and calls per second."""
+    loads: dict[tuple[int, int, bool], Load] = field(default_factory=dict)
+    """By agents connected, calls per second, and whether the ring came in one burst with all before it."""
     rss: dict[int, int] = field(default_factory=dict)
     """Resident bytes by agents connected, before any load on them."""
     rss_after: int = 0
@@ -81,19 +83,20 @@ class System:
         await asyncio.sleep(SETTLE_SECONDS)
         self.rss[count] = self.program.rss
 
-    async def load(self, rate: int, calls: int) -> Load:
+    async def load(self, rate: int, calls: int, *, burst: bool = False) -> Load:
         """Ring so many phones and see how long each card took; everything is over when it returns."""
         numbers = callers()
-        written: dict[str, float] = {}
+        self.pbx.rang.clear()
         cpu, began = self.program.cpu_seconds, time.perf_counter()
         for count in range(calls):
             await asyncio.sleep(max(0.0, began + count / rate - time.perf_counter()))
             agent = self.agents[count % self.connected]
             call = self.caller.call(numbers[(count * 7) % len(numbers)], agent.extension)
-            written[call_id("main", call.uniqueid)] = self.pbx.ring(call)
+            self.pbx.begin(call, 0.0 if burst else self.caller.gap)
         await asyncio.gather(*self.pbx.running)
         await asyncio.sleep(0.2)
         used, lasted = self.program.cpu_seconds - cpu, time.perf_counter() - began
+        written = {call_id("main", uniqueid): at for uniqueid, at in self.pbx.rang.items()}
         shown = await self._shown(written)
         return Load([shown[one] - at for one, at in written.items() if one in shown], calls, used, lasted)
 
@@ -106,9 +109,9 @@ class System:
             await asyncio.sleep(0.05)
         return {call: at for call, at in shown.items() if call in written}
 
-    def add(self, rate: int, load: Load) -> None:
+    def add(self, rate: int, load: Load, *, burst: bool = False) -> None:
         """Add a turn to those of the same kind."""
-        total = self.loads.setdefault((self.connected, rate), Load())
+        total = self.loads.setdefault((self.connected, rate, burst), Load())
         total.seconds += load.seconds
         total.calls += load.calls
         total.cpu_seconds += load.cpu_seconds
@@ -189,6 +192,9 @@ async def measure(ours: System, floor: System) -> Result:
             for rate, calls in RATES.items():
                 for system in (ours, floor):
                     system.add(rate, await system.load(rate, calls))
+            if agents == MANY:
+                for system in (ours, floor):
+                    system.add(WORST, await system.load(WORST, RATES[WORST], burst=True), burst=True)
     for system in (ours, floor):
         system.rss_after = system.program.rss
     return Result(ours, floor, await ours.blocked() - blocked)

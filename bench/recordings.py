@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -43,25 +44,27 @@ def _moved(events: bytes, seconds: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The messages of one call, in the three bursts in which Asterisk sent them."""
+    """The messages of one call, in the bursts in which Asterisk sent them."""
 
     uniqueid: str
     """Of its first channel: the call's id is made from it."""
+    setup: bytes
+    """Everything before the phone rings."""
     ring: bytes
-    """Everything up to the event that says that the phone rings, which is the last one."""
+    """The event that says that the phone rings."""
     rung: bytes
     answer: bytes
     hangup: bytes
 
 
 class Caller:
-    """Makes calls out of the recorded one."""
+    """Makes calls out of the recorded one; `gap` is how many seconds after its first event the phone rang."""
 
     def __init__(self, epoch: int) -> None:
         """`epoch` (seconds) begins all uniqueids: two callers with different ones never share a call."""
         self._epoch = epoch
         self._count = 0
-        self._bursts = _bursts()
+        self.gap, self._bursts = _bursts()
 
     def call(self, number: str, extension: str) -> Call:
         """Make a call from an outside number to a phone of ours."""
@@ -80,18 +83,15 @@ class Caller:
         return Call(uniqueid, *(_replaced(burst, fresh) for burst in self._bursts))
 
 
-def _bursts() -> tuple[bytes, bytes, bytes, bytes]:
+def _bursts() -> tuple[float, tuple[bytes, ...]]:
     told = [(at, raw) for at, raw in messages(CALL) if raw.startswith(b"Event: ") and at > 0.1]  # noqa: PLR2004 - login
-    ringing = next(i for i, (_, raw) in enumerate(told) if b"Newstate" in raw[:20] and b": Ringing\r" in raw)
-    rung = [(at, raw) for at, raw in told[ringing + 1 :] if at < told[ringing][0] + 1.0]
-    rest = told[ringing + 1 + len(rung) :]
-    half = rest[0][0] + 1.0
-    return (
-        b"".join(raw for _, raw in told[: ringing + 1]),
-        b"".join(raw for _, raw in rung),
-        b"".join(raw for at, raw in rest if at < half),
-        b"".join(raw for at, raw in rest if at >= half),
-    )
+    first = next(i for i, (_, raw) in enumerate(told) if raw.startswith(b"Event: Newchannel"))
+    ringing = next(i for i, (_, raw) in enumerate(told) if raw.startswith(b"Event: Newstate") and b": Ringing\r" in raw)
+    answer = next(i for i, (at, _) in enumerate(told) if at > told[ringing][0] + 1.0)
+    hangup = next(i for i, (at, _) in enumerate(told) if at > told[answer][0] + 1.0)
+    edges = (0, ringing, ringing + 1, answer, hangup, len(told))
+    bursts = tuple(b"".join(raw for _, raw in told[start:end]) for start, end in pairwise(edges))
+    return told[ringing][0] - told[first][0], bursts
 
 
 def _replaced(burst: bytes, fresh: dict[bytes, bytes]) -> bytes:

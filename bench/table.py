@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import reducer
 from bench.database import CLIENTS
 from bench.figures import percentile, percentiles, times
-from bench.pops import FEW, MANY, RATES, Result, System
+from bench.pops import FEW, MANY, RATES, WORST, Result, System
 from bench.reducer import Throughput
 
 BUSY = 2.0
@@ -33,6 +33,7 @@ def table(result: Result, throughput: Throughput, starts: tuple[float, float]) -
     for agents in (FEW, MANY):
         for rate in RATES:
             yield _pops(result, agents, rate)
+    yield _pops(result, MANY, WORST, burst=True)
     yield _processor(result)
     yield f"| event loop blocked for more than 20 ms, during all of the above | {result.blocked} times | | |"
     yield from _events(throughput)
@@ -41,9 +42,11 @@ def table(result: Result, throughput: Throughput, starts: tuple[float, float]) -
     yield f"| {what} | {starts[0]:.2f} s | bare chain {starts[1]:.2f} s | {times(*starts)} |"
 
 
-def _pops(result: Result, agents: int, rate: int) -> str:
-    ours, floor = (system.loads[agents, rate] for system in (result.ours, result.floor))
+def _pops(result: Result, agents: int, rate: int, *, burst: bool = False) -> str:
+    ours, floor = (system.loads[agents, rate, burst] for system in (result.ours, result.floor))
     what = f"ring event to card, {agents} agents, {rate} call{'s' if rate > 1 else ''}/s: p50 / p95 / p99 ms"
+    if burst:
+        what = f"the same, the ring event in one burst with all before it, {agents} agents, {rate} calls/s"
     lost = ours.calls - len(ours.seconds)
     mine = percentiles(ours.seconds) + (f", {lost} of {ours.calls} lost" if lost else "")
     ratio = times(percentile(ours.seconds, 0.5), percentile(floor.seconds, 0.5))
@@ -51,7 +54,7 @@ def _pops(result: Result, agents: int, rate: int) -> str:
 
 
 def _processor(result: Result) -> str:
-    ours, floor = (system.loads[MANY, max(RATES)].core for system in (result.ours, result.floor))
+    ours, floor = (system.loads[MANY, max(RATES), False].core for system in (result.ours, result.floor))
     what = f"CPU at {max(RATES)} calls/s, {MANY} agents"
     return f"| {what} | {ours:.0%} of a core | bare chain {floor:.0%} | {times(ours, floor)} |"
 
