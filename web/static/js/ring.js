@@ -11,6 +11,7 @@ let blinking = null;
 let tone = null;
 let audio = null;
 const notifications = new Map();
+let ringing = [];
 
 const stored = (key) => {
   try {
@@ -31,13 +32,16 @@ const store = (key, value) => {
 if (navigator.locks) {
   navigator.locks.request("callcard.ringer", () => {
     elected = true;
+    ring(ringing);
     return new Promise(() => {});
   });
 } else {
   const renew = () => {
     const [owner, until] = (stored(LEASE) || " 0").split(" ");
+    const before = elected;
     elected = owner === tab || Number(until) < Date.now();
     if (elected) store(LEASE, `${tab} ${Date.now() + LEASE_MS}`);
+    if (elected !== before) ring(ringing);
   };
   renew();
   setInterval(renew, LEASE_MS / 2);
@@ -48,6 +52,7 @@ export const setSound = (on) => store(SOUND_OFF, on ? "0" : "1");
 
 /** Show what rings now: a list of `{id, name, detail}`; an empty list is silence. */
 export function ring(calls) {
+  ringing = calls;
   title(calls);
   if (calls.length && elected && soundIsOn()) startTone();
   else stopTone();
@@ -57,7 +62,8 @@ export function ring(calls) {
       notifications.delete(id);
     }
   }
-  for (const call of calls) if (!notifications.has(call.id)) notifications.set(call.id, notify(call));
+  // A tab that is not the one that rings may become it while the phone still rings.
+  for (const call of calls) if (elected && !notifications.has(call.id)) notifications.set(call.id, notify(call));
 }
 
 function title(calls) {
@@ -75,7 +81,7 @@ function title(calls) {
 }
 
 function notify({ id, name, detail }) {
-  if (!elected || !("Notification" in globalThis) || Notification.permission !== "granted") return null;
+  if (!("Notification" in globalThis) || Notification.permission !== "granted") return null;
   try {
     const shown = new Notification(name, { body: detail, tag: `callcard-${id}`, requireInteraction: true, silent: true });
     shown.addEventListener("click", () => {

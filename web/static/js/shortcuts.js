@@ -54,7 +54,7 @@ function plain(event) {
   going = 0;
   if (event.key === "?") showShortcuts();
   else if (key === "g") going = Date.now();
-  else if (key === "d" || key === "/") return focus(key === "d" ? "[data-key=dial]" : "[data-key=search], [data-key=dial]");
+  else if (key === "d" || key === "/") return focus(key === "d" ? "[data-key=dial]" : "[data-key=search]");
   else return false;
   return true;
 }
