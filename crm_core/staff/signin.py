@@ -162,10 +162,17 @@ class SignIns:
         query = select(*columns) if which is None else select(*columns).where(which)
         rows = (await connection.execute(query)).all()
         phones = select(UserExtension.user_id, UserExtension.extension).order_by(UserExtension.position)
+        taken = select(SeatRow)
+        if which is not None:
+            # Each sign-in asks for one user: it must not read everybody's phones.
+            wanted = [row.id for row in rows]
+            phones = phones.where(UserExtension.user_id.in_(wanted))
+            theirs = select(UserExtension.extension).where(UserExtension.user_id.in_(wanted))
+            taken = taken.where(SeatRow.user_id.in_(wanted) | SeatRow.extension.in_(theirs))
         home: dict[int, list[str]] = {}
         for user_id, extension in (await connection.execute(phones)).all():
             home.setdefault(user_id, []).append(extension)
-        seats = {row.user_id: row.extension for row in await connection.execute(select(SeatRow))}
+        seats = {row.user_id: row.extension for row in await connection.execute(taken)}
         users: dict[int, User] = {}
         for row in rows:
             own = tuple(home.get(row.id, ()))
