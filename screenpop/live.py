@@ -36,11 +36,12 @@ class LiveCall:
         return None if self.call.direction is Direction.INTERNAL else self.number.key
 
     def seat(self, seats: Seats) -> None:
-        """Remember who sits at the phones that took part, as it was then."""
-        for phone in self.call.participants:
-            user = seats.user(phone.extension)
+        """Remember who sits at the phones that took part, the one that dialled too, as it was then."""
+        dialled_from = () if self.call.extension is None else (self.call.extension,)
+        for extension in (*(phone.extension for phone in self.call.participants), *dialled_from):
+            user = seats.user(extension)
             if user is not None:
-                self.users.setdefault(phone.extension, user)
+                self.users.setdefault(extension, user)
 
     def knowledge(self) -> Knowledge:
         """Return what a card is built from."""
