@@ -14,6 +14,7 @@ from crm_core.calls.tables import CallTable, CallWord, LinkedId, ParticipantRow
 from crm_core.db import Batch, Row, Statement
 from crm_core.numbers import searchable
 from crm_core.texts import clean, words
+from telephony.records import CallRecord, LegResult, Participant
 
 _RECORD = msgspec.json.Encoder()
 POSTGRESQL_TYPES = {str: "text", float: "double precision", int: "bigint", bool: "boolean"}
@@ -106,8 +107,16 @@ def _participants(save: CallToSave, record: str) -> list[tuple[object, ...]]:
             one.talk_seconds,
             record,
         )
-        for one in save.call.participants
+        for one in (*save.call.participants, *_dialler(save.call))
     ]
+
+
+def _dialler(call: CallRecord) -> tuple[Participant, ...]:
+    """Return the phone a call was dialled from, which nobody rang: its user finds the call too."""
+    if call.extension is None or any(one.extension == call.extension for one in call.participants):
+        return ()
+    result = LegResult.ANSWERED if call.answered_at is not None else None
+    return (Participant(call.extension, None, call.answered_at, call.ended_at, result, call.talk_seconds),)
 
 
 PARTICIPANT_COLUMNS = (

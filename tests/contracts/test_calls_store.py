@@ -395,3 +395,20 @@ async def test_a_number_that_turns_out_to_be_withheld_takes_its_contact_along(pe
     chosen = (await row_of(calls, "one")).contact
     assert chosen is not None
     assert chosen.id == contact_id
+
+
+async def test_who_dialled_finds_the_call_though_nobody_rang_that_phone(calls: Calls) -> None:
+    users = {"2001": "ana", "2002": "bob"}
+    outside = replace(answered("outside", NOON), direction=Direction.OUTBOUND, answered_by=None, participants=())
+    inside = replace(
+        answered("inside", NOON + 60),
+        direction=Direction.INTERNAL,
+        participants=(Participant("2002", NOON + 61, NOON + 63, NOON + 90, LegResult.ANSWERED, 27.0),),
+    )
+    for call in (outside, inside):
+        await calls.save(replace(call, extension="2001"), NUMBER, None, 0, users)
+    assert [row.id for row in (await calls.list_calls(CallFilter(agent="ana"))).items] == ["inside", "outside"]
+    assert [row.id for row in (await calls.list_calls(CallFilter(agent="bob"))).items] == ["inside"]
+    assert [row.id for row in await calls.recent_for("ana")] == ["inside", "outside"]
+    assert (await row_of(calls, "outside")).users == {"2001": "ana"}
+    assert (await row_of(calls, "outside")).record.participants == ()

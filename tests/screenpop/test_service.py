@@ -196,6 +196,14 @@ async def test_an_internal_call_shows_the_colleague(house: House) -> None:
     assert (await ben.until(lambda frame: frame["type"] == "pop.close"))["reason"] == "ended"
 
 
+async def test_a_call_dialled_at_the_phone_is_among_the_agents_own(house: House) -> None:
+    house.tell(Scene(outbound()).dials())
+    row = await house.row("O1")
+    assert row.record.participants == ()
+    assert row.users == {"2001": "ana"}
+    assert [one.id for one in await house.calls.recent_for("ana")] == ["O1"]
+
+
 async def test_dialling_shows_the_called_client(house: House) -> None:
     contact = await claire(house, number="+33601020304")
     ana = await house.screen("ana")
