@@ -9,6 +9,8 @@ import msgspec
 
 from crm_core.errors import InvalidField
 
+MAX_INTEGER = 2**63 - 1
+"""The largest id a database can be asked for."""
 T = TypeVar("T")
 
 
@@ -35,9 +37,12 @@ def encode_cursor(position: Position) -> str:
 
 def decode_position(cursor: str, sort: type[float] | type[str], key: type[str] | type[int]) -> Position:
     """Read a cursor back; raises InvalidField("cursor") for anything this module did not write."""
+    identity: str | int
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         value, identity = msgspec.json.decode(raw, type=tuple[sort, key])  # type: ignore[valid-type]
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         raise InvalidField("cursor", "not a cursor of this list") from error
+    if isinstance(identity, int) and abs(identity) > MAX_INTEGER:
+        raise InvalidField("cursor", "not a cursor of this list")
     return Position(value, identity)

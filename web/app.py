@@ -66,6 +66,8 @@ async def border(request: web.Request, handler: auth.Handler) -> web.StreamRespo
         problem = _from_http(error)
     except (Problem, errors.CrmError, DBAPIError) as error:
         problem = _from_ours(request, error)
+    except web.RequestPayloadError:
+        problem = Problem("The request's body cannot be read.", status=HTTPStatus.BAD_REQUEST)
     except ConnectionResetError:
         raise
     except Exception:

@@ -17,6 +17,7 @@ from aiohttp import hdrs, web
 from crm_core.errors import LockedOut
 from crm_core.staff.rules import Role, Scope, User
 from web.api.problems import Forbidden, TooManyRequests, Unauthorized
+from web.api.reading import read_form
 from web.services import services
 
 COOKIE = "callcard_session"
@@ -130,14 +131,17 @@ async def authorize(request: web.Request, access: Access) -> Principal:
     return principal
 
 
-async def authenticate(request: web.Request) -> Principal | None:
-    """Return who is asking, or None. A token in the header wins over the cookie, also when it is wrong."""
+async def authenticate(request: web.Request, *, prolong: bool = True) -> Principal | None:
+    """Return who is asking, or None. A token in the header wins over the cookie, also when it is wrong.
+
+    Asking prolongs the session unless `prolong` is false: an open page alone keeps nobody signed in.
+    """
     header = request.headers.get(hdrs.AUTHORIZATION)
     if header is not None:
         kind, _, token = header.partition(" ")
         return await by_token(request, token.strip()) if kind.lower() == "bearer" else None
     cookie = session_token(request)
-    session = await services(request).staff.session(cookie) if cookie else None
+    session = await services(request).staff.session(cookie, prolong=prolong) if cookie else None
     if session is None or not session.user.active:
         return None
     return Principal(session.user, Scope.ADMIN, "cookie", session.csrf)
@@ -235,8 +239,7 @@ async def _check_forgery(request: web.Request, principal: Principal) -> None:
         raise Forbidden("This request came from another site.")
     sent = request.headers.get(CSRF_HEADER)
     if sent is None and request.content_type in _FORMS:
-        field = (await request.post()).get(CSRF_FIELD)
-        sent = field if isinstance(field, str) else None
+        sent = (await read_form(request)).get(CSRF_FIELD)
     if sent is None or not hmac.compare_digest(sent.encode(), (principal.csrf or "").encode()):
         raise Forbidden(f"The CSRF token is missing or old: send it as {CSRF_HEADER}, or reload the page.")
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.web import RequestPayloadError
 from typing_extensions import override
 
 from screenpop.messages import timestamp
@@ -33,7 +34,7 @@ class JsonFormatter(logging.Formatter):
 def _shorten(record: logging.LogRecord) -> bool:
     """Keep what strangers send that is no HTTP to one line: it says nothing about us."""
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, BadHttpMessage):
+    if isinstance(error, (BadHttpMessage, RequestPayloadError)):
         record.levelno, record.levelname = logging.INFO, "INFO"
         record.msg, record.args, record.exc_info = f"{record.getMessage()}: {type(error).__name__}", None, None
     return record.levelno >= logging.getLogger().level

@@ -12,6 +12,7 @@ from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 
+from crm_core.errors import CrmError
 from screenpop.bus import LaggingError
 from screenpop.feeds import Feed
 from screenpop.messages import (
@@ -41,6 +42,8 @@ TOO_SLOW: Final = 4408
 GOING_DOWN: Final = 1012
 MISBEHAVED: Final = 1008
 SIGN_IN_SECONDS: Final = 10.0
+RECHECK_SECONDS: Final = 60.0
+"""How often a socket asks whether its session still lasts; who is shut out is told at once."""
 HEARTBEAT_SECONDS: Final = 16.0
 """Quiet for so long: a ping; no answer in half of that: the peer is dead, noticed within 24 s."""
 SEND_SECONDS: Final = 5.0
@@ -52,6 +55,8 @@ LINGER_SECONDS: Final = 15.0
 _LARGEST_MESSAGE: Final = 64 * 1024
 _UNSENT_BYTES: Final = 64 * 1024
 _MOST_MISTAKES: Final = 20
+_RECHECKS: Final = 8
+"""Sockets asked about at the same time: the database has other work."""
 logger = logging.getLogger(__name__)
 
 
@@ -76,10 +81,21 @@ class Sockets:
         """Forget it."""
         self._open.discard(socket)
 
-    async def recheck(self) -> None:
-        """Ask for every socket whether its user may still be here; called when users, seats or tokens changed."""
-        for socket in list(self._open):
-            await socket.recheck()
+    async def recheck(self, session: str | None = None) -> None:
+        """Ask for every socket (of one browser session) whether its user may still be here.
+
+        Called when users, seats or tokens changed, and when a session ended. Raises CrmError, after all were asked.
+        """
+        turns = asyncio.Semaphore(_RECHECKS)
+
+        async def ask(socket: Socket) -> None:
+            async with turns:
+                await socket.recheck()
+
+        sockets = [socket for socket in self._open if session is None or socket.session == session]
+        for error in await asyncio.gather(*map(ask, sockets), return_exceptions=True):
+            if error is not None:
+                raise error
 
     async def close_all(self, code: int) -> None:
         """Close every socket."""
@@ -137,19 +153,28 @@ class Socket:
         self._token: str | None = None
         self._feeds: dict[Topic, Feed] = {}
         self._pumps: list[asyncio.Task[None]] = []
+        self._group: asyncio.TaskGroup | None = None
         self._mistakes = 0
+
+    @property
+    def session(self) -> str | None:
+        """The browser session this socket came with, None where it came without."""
+        return auth.session_token(self._request)
 
     async def run(self) -> None:
         """Sign in, then answer the client's messages in their order."""
         async with asyncio.TaskGroup() as group:
+            self._group = group
             try:
                 if await self._sign_in():
+                    self._pumps.append(group.create_task(self._keep_rechecking()))
                     await self._answer_messages(group)
             except ConnectionResetError:
                 pass  # the client is gone
             except TimeoutError:
                 await self.close(TOO_SLOW)
             finally:
+                self._group = None
                 for pump in self._pumps:
                     pump.cancel()
                 if Topic.POPS in self._feeds and self._principal is not None:
@@ -158,19 +183,32 @@ class Socket:
                     feed.close()
 
     async def recheck(self) -> None:
-        """Ask again who this is: shut out, out; another role or other phones, told."""
+        """Ask again who this is: shut out, out; another role or other phones, told. Raises CrmError."""
         before = self._principal
         if before is None or self._response.closed:
             return
         now = await self._identify()
         if now is None:
-            await self.close(UNAUTHORIZED)
+            self._show_out(UNAUTHORIZED)
         elif Topic.BOARD in self._feeds and not now.supervises:
-            await self.close(FORBIDDEN)
+            self._show_out(FORBIDDEN)
         elif now.user != before.user:
             self._principal = now
             with contextlib.suppress(ConnectionResetError, TimeoutError):
                 await self._send_ready(now)
+
+    def _show_out(self, code: int) -> None:
+        """Close without making anybody wait for a client that may not read."""
+        for pump in self._pumps:
+            pump.cancel()
+        if self._group is not None:
+            self._group.create_task(self.close(code))
+
+    async def _keep_rechecking(self) -> None:
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS)
+            with contextlib.suppress(CrmError):  # a database that is away throws nobody out
+                await self.recheck()
 
     async def close(self, code: int, seconds: float = SEND_SECONDS) -> None:
         """Say why and end it. A client that does not read gets a while, then the connection is dropped."""
@@ -207,7 +245,9 @@ class Socket:
 
     async def _sign_in_by_message(self) -> auth.Principal | None:
         try:
-            message = await self._response.receive(timeout=SIGN_IN_SECONDS)
+            # Not receive's own time-out: that one begins anew with every ping.
+            async with asyncio.timeout(SIGN_IN_SECONDS):
+                message = await self._response.receive()
         except TimeoutError:
             return None
         if message.type is not WSMsgType.TEXT:
@@ -224,7 +264,7 @@ class Socket:
     async def _identify(self) -> auth.Principal | None:
         if self._token is not None:
             return await auth.by_token(self._request, self._token)
-        return await auth.authenticate(self._request)
+        return await auth.authenticate(self._request, prolong=False)
 
     async def _send_ready(self, principal: auth.Principal) -> None:
         user = principal.user

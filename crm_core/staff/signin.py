@@ -66,8 +66,11 @@ class SignIns:
             await connection.execute(insert(SignIn), row)
         return made
 
-    async def session(self, token: str) -> Session | None:
-        """Find the session of a cookie; None when unknown, expired, or the user was shut out."""
+    async def session(self, token: str, *, prolong: bool = True) -> Session | None:
+        """Find the session of a cookie; None when unknown, expired, or the user was shut out.
+
+        Finding it counts as using it, unless `prolong` is false.
+        """
         now = self._clock()
         query = select(SignIn.user_id, SignIn.csrf, SignIn.expires_at).where(
             SignIn.token_hash == hash_token(token), SignIn.expires_at > now
@@ -80,7 +83,7 @@ class SignIns:
         if user is None or not user.active:
             return None
         expires_at = found.expires_at
-        if expires_at < now + SESSION_SECONDS - ROLL_SECONDS:
+        if prolong and expires_at < now + SESSION_SECONDS - ROLL_SECONDS:
             expires_at = now + SESSION_SECONDS
             async with self._db.write() as connection:
                 mine = SignIn.token_hash == hash_token(token)

@@ -8,6 +8,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from crm_core.calls.rules import CallRow
+from telephony.records import CallRecord
 from telephony.tracker import Tracker
 from web.api.calls import find_call
 from web.api.problems import Conflict, Forbidden, Invalid, NotSupported
@@ -16,6 +17,7 @@ from web.api.routes import Route
 from web.api.switchboard import asking, default_tracker, tracker_of
 from web.api.writing import answer, nothing
 from web.auth import SUPERVISE_WRITE, WRITE, Access, Handler, signed_in
+from web.services import services
 
 
 class HandOver(StrEnum):
@@ -151,13 +153,25 @@ async def _act(
 
 
 async def _running(request: web.Request) -> CallRow:
-    """Return the call the path names; agents act on calls of their own phones only."""
+    """Return the call the path names; agents act on calls that their own phones are in now."""
     row = await find_call(request)
     principal = signed_in(request)
-    phones = {one.extension for one in row.record.participants} | {row.record.extension}
-    if not principal.supervises and not phones & set(principal.user.extensions):
+    own = set(principal.user.extensions)
+    if principal.supervises or own & _phones(row.record):
+        return row
+    await services(request).service.caught_up()  # the phone may be faster than the row
+    row = await find_call(request)
+    if not own & _phones(row.record):
         raise Forbidden("Only supervisors act on other people's calls.")
     return row
+
+
+def _phones(call: CallRecord) -> set[str | None]:
+    """Return the phones in a call now; of one that ended, all that were: they may know that it ended."""
+    phones = {one.extension for one in call.participants} | {call.extension}
+    if call.ended_at is not None:
+        return phones
+    return phones - {one.extension for one in call.participants if one.left_at is not None}
 
 
 def _action(name: str, handler: Handler, body: type[Struct], access: Access = WRITE) -> Route:

@@ -5,8 +5,21 @@ from http import HTTPStatus
 from aiohttp import web
 
 from crm_core.errors import LockedOut
-from web.auth import PUBLIC, WRITE, SignInLocked, SignInRefused, add_route, authenticate, safe_next, sign_in, sign_out
+from web.api.reading import read_form
+from web.auth import (
+    PUBLIC,
+    WRITE,
+    SignInLocked,
+    SignInRefused,
+    add_route,
+    authenticate,
+    safe_next,
+    session_token,
+    sign_in,
+    sign_out,
+)
 from web.pages.rendering import render, translate
+from web.sockets import SOCKETS
 
 
 def setup(app: web.Application) -> None:
@@ -26,8 +39,8 @@ async def form(request: web.Request) -> web.Response:
 
 async def submit(request: web.Request) -> web.Response:
     """Sign in, or show the form again with what was wrong; one answer for a wrong name and a wrong password."""
-    fields = await request.post()
-    name, password, target = (str(fields.get(key, "")) for key in ("name", "password", "next"))
+    fields = await read_form(request)
+    name, password, target = (fields.get(key, "") for key in ("name", "password", "next"))
     try:
         return await sign_in(request, name.strip(), password, target or "/")
     except SignInRefused:
@@ -40,5 +53,9 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def leave(request: web.Request) -> web.Response:
-    """Sign out."""
-    return await sign_out(request)
+    """Sign out, in every tab: the sockets of this session close."""
+    session = session_token(request)
+    answer = await sign_out(request)
+    if session is not None:
+        await request.app[SOCKETS].recheck(session)
+    return answer

@@ -5,6 +5,7 @@ import asyncio
 from aiohttp import web
 
 from web import health
+from web.api.reading import read_form
 from web.auth import PUBLIC, READ, add_route, safe_next, same_origin
 from web.pages import assets, rendering
 from web.pages.language import COOKIE
@@ -34,8 +35,8 @@ async def status(request: web.Request) -> web.Response:
 
 async def choose_language(request: web.Request) -> web.Response:
     """Remember the reader's language in the browser; an unknown one changes nothing."""
-    form = await request.post()
-    code, back = str(form.get("language", "")), str(form.get("next", "/"))
+    form = await read_form(request)
+    code, back = form.get("language", ""), form.get("next", "/")
     answer = web.Response(status=303, headers={"Location": safe_next(back)})
     if same_origin(request) and code in request.app[rendering.RENDERER].languages:
         answer.set_cookie(COOKIE, code, max_age=_A_YEAR, samesite="Lax", httponly=True, path="/")
