@@ -304,6 +304,8 @@ def _place(draft: Draft, channel: Channel, state: ChannelState, families: dict[s
         call = call_of(book, channel)
         if call is not None:
             families[channel.linkedid] = call
+            if call.did is not None and book.line.is_phone(call.did):
+                call.did = None  # the dialplan is past the number that was called
             call.started_at = draft.at - state.age
             call.caller_was_up = channel.state == "Up"
 
