@@ -5,8 +5,10 @@ client follows as soon as it can be asked again.
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -28,6 +30,28 @@ FRESH_SECONDS: Final = 0.5
 """Phones of a ring group ring at once: one look-up serves them all."""
 
 logger = logging.getLogger(__name__)
+
+
+async def _in_a_daemon(work: Callable[[], None]) -> None:
+    """Run `work` in a thread that a stop need not wait for, as it would for the event loop's own threads."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def finish(error: Exception | None) -> None:
+        if not done.done():
+            done.set_result(None) if error is None else done.set_exception(error)
+
+    def run() -> None:
+        error: Exception | None = None
+        try:
+            work()
+        except Exception as raised:  # noqa: BLE001 - it is raised again where it is awaited
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(finish, error)
+
+    threading.Thread(target=run, name="number tables", daemon=True).start()
+    await done
 
 
 class Callers:
@@ -135,7 +159,7 @@ class Callers:
         """Load the big number tables in a thread; cards name the place from then on."""
         gc.disable()
         try:
-            await asyncio.to_thread(preload)
+            await _in_a_daemon(preload)
         finally:
             # What is loaded by now stays for good; walking it in each full collection stops the loop for 100 ms.
             gc.freeze()
