@@ -219,7 +219,7 @@ export class CardView {
     const { status, card, reason } = pop;
     const dialled = reason === "dial" || card.direction === "outbound";
     const hangUp = h("button", { type: "button", class: "btn btn-outline-danger pop-hangup", title: "Alt+H", data: { testid: "hangup" }, onclick: () => this.#actions.hangUp() }, icon("phone-off"), t("Hang up"));
-    const open = card.contact && h("a", { class: "btn btn-ghost-secondary", href: `/contacts/${card.contact.id}`, data: { testid: "pop-open-client" } }, icon("address-book"), t("Open client"));
+    const open = card.contact && h("a", { class: "btn btn-ghost-secondary pop-open", href: `/contacts/${card.contact.id}`, data: { testid: "pop-open-client" } }, icon("address-book"), t("Open client"));
     if (status === "ringing" && !dialled) {
       if (!canAnswerHere()) return [h("span", { class: "pop-hint", data: { testid: "pop-answer-hint" } }, icon("phone-ringing"), t("Answer on your phone")), open];
       const answer = h("button", { type: "button", class: "btn btn-success btn-lg pop-answer", title: "Alt+A", data: { testid: "answer" }, onclick: () => this.#actions.answer() }, icon("phone"), t("Answer"));

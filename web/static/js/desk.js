@@ -96,7 +96,7 @@ function myCall(call) {
       h("small", {}, call.disposition ? h("span", { class: "badge bg-green-lt" }, resultName(call.disposition)) : null, mine ? h("span", { class: "my-call-note", title: mine.text }, mine.text) : null)),
     h("time", { datetime: call.started_at, title: exactMoment(call.started_at) }, moment(call.started_at)),
     h("div", { class: "my-call-actions" },
-      number && h("button", { type: "button", class: lost ? "btn btn-sm btn-primary" : "btn btn-sm btn-icon btn-ghost-secondary", title: t("Call {number}", { number }), "aria-label": t("Call {number}", { number }), data: { dial: number, testid: "call-back" } }, icon("phone"), lost && t("Call back")),
+      number && h("button", { type: "button", class: lost ? "btn btn-sm btn-primary" : "btn btn-sm btn-icon btn-ghost-secondary", title: t("Call {number}", { number }), "aria-label": lost ? null : t("Call {number}", { number }), data: { dial: number, testid: "call-back" } }, icon("phone"), lost && t("Call back")),
       call.ended_at && h("button", { type: "button", class: "btn btn-sm btn-icon btn-ghost-secondary", title: t("Open the card again"), "aria-label": t("Open the card again"), data: { testid: "reopen" }, onclick: () => reopen(call.id) }, icon("pencil"))));
 }
 
