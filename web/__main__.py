@@ -99,6 +99,7 @@ class Node:
     async def run(self, stop: asyncio.Event, started: Callable[[str], None]) -> None:
         """Run every part until `stop` is set; `started` gets the URL once the first request can come."""
         parts = self.services
+        await self._try_address()  # before the PBX hears of a service that cannot serve
         await self._take_in_changes()
         runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=1.0)
         async with asyncio.TaskGroup() as group:
@@ -120,13 +121,28 @@ class Node:
                 for task in tasks:
                     task.cancel()
 
+    async def _try_address(self) -> None:
+        """Bind to the address and let it go again. Raises `SettingsError` when another program has it."""
+        host, port = self._settings.http_host, self._settings.http_port
+        try:
+            server = await asyncio.get_running_loop().create_server(
+                asyncio.Protocol, host, port, reuse_address=True, start_serving=False
+            )
+        except OSError as error:
+            raise self._cannot_listen(error) from error
+        server.close()
+
+    def _cannot_listen(self, error: OSError) -> SettingsError:
+        host, port = self._settings.http_host, self._settings.http_port
+        return SettingsError(f"CALLCARD_HTTP: cannot listen on {host}:{port}: {_reason(error)}")
+
     async def _listen(self, runner: web.AppRunner) -> str:
         host, port = self._settings.http_host, self._settings.http_port
         site = web.TCPSite(runner, host, port)
         try:
             await site.start()
         except OSError as error:
-            raise SettingsError(f"CALLCARD_HTTP: cannot listen on {host}:{port}: {_reason(error)}") from error
+            raise self._cannot_listen(error) from error
         actual = runner.addresses[0][1]
         shown = f"[{host}]" if ":" in host else host
         return f"http://{shown}:{actual}"

@@ -45,12 +45,13 @@ async def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) 
 
 
 async def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    """Before the PBX hears of it: the service that has the port may be ours."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
+        chosen = environment(tmp_path, CALLCARD_HTTP=address, CALLCARD_AMI_URL="ami://crm:secret@127.0.0.1:1")
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "web", "serve", env=environment(tmp_path, CALLCARD_HTTP=address), cwd=tmp_path,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            sys.executable, "-m", "web", "serve", env=chosen, cwd=tmp_path, stderr=asyncio.subprocess.PIPE
+        )
         _, stderr = await asyncio.wait_for(process.communicate(), 30)
     lines = stderr.decode().splitlines()
     assert process.returncode == 1
