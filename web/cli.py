@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = build_parser()
     parsed = parser.parse_args(arguments)
+    # Database, journal, backup and export hold what clients said: nobody else on the machine reads them.
+    os.umask(0o077)
     # A command answers with its own lines; `serve` and `demo` set a real log up.
     logging.getLogger().addHandler(logging.NullHandler())
     try:

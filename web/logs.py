@@ -1,6 +1,7 @@
 """How the service writes its log: lines for people, or JSON for machines; to stderr, where a supervisor collects it."""
 
 import logging
+import re
 from typing import Final
 
 import msgspec
@@ -8,11 +9,23 @@ from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.web import RequestPayloadError
 from typing_extensions import override
 
+from crm_core.texts import clean
 from screenpop.messages import timestamp
 from web.settings import Settings
 
 _QUIET: Final = ("aiohttp.access", "aiosqlite", "alembic", "sqlalchemy", "panoramisk", "asyncio")
 """Talkative libraries: only what went wrong."""
+
+
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class LineFormatter(logging.Formatter):
+    """One line per message: what callers and strangers named themselves can begin no line of its own."""
+
+    @override
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], super().formatMessage(record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -24,10 +37,10 @@ class JsonFormatter(logging.Formatter):
             "at": timestamp(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": clean(record.getMessage()),
         }
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+            entry["exception"] = clean(self.formatException(record.exc_info))
         return msgspec.json.encode(entry).decode()
 
 
@@ -46,7 +59,7 @@ def configure(settings: Settings) -> None:
     if settings.log_format == "json":
         handler.setFormatter(JsonFormatter())
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger("aiohttp.server").addFilter(_shorten)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     for name in _QUIET:

@@ -82,9 +82,12 @@ def signing_key(settings: Settings) -> bytes:
     except OSError as error:
         raise SettingsError(f"CALLCARD_VAR_DIR: cannot write {path}: {error.strerror}") from error
     try:
-        return path.read_bytes().strip()
+        key = path.read_bytes().strip()
     except OSError as error:
         raise SettingsError(f"CALLCARD_VAR_DIR: cannot read {path}: {error.strerror}") from error
+    if not key:
+        raise SettingsError(f"CALLCARD_VAR_DIR: {path} is empty: delete it, a new one is made")
+    return key
 
 
 def _parse(key: str, parse: Callable[[str], dict[str, Any]], value: str) -> dict[str, Any]:

@@ -43,7 +43,8 @@ NOT_A_WORD = re.compile(r"[\W_]+")
 NUMBERED = re.compile(r"\s\d+$|\s\d+(?=\svalue$)")
 SEVERAL = re.compile(r"\s*(?::::|[;\n|])\s*")
 SEVERAL_PHONES = re.compile(r"\s*(?::::|[;,\n|/])\s*(?=[+\d(])")
-FORMULA = ("=", "@", "\t")
+FORMULA = re.compile(r"'*(?:[=@\t\r\uff1d\uff20]|[+\uff0b-](?![\d\s().;/+-]*$))")
+"""How a cell begins that a spreadsheet may run; numbers begin with a plus too, and hold nothing it could call."""
 
 
 def _folded(header: str) -> str:
@@ -143,7 +144,7 @@ def export_row(contact: Contact, custom: Iterable[str]) -> list[str]:
     } | phones
     cells = [plain[field] for field in PLAIN_COLUMNS]
     cells.extend(_custom_text(contact.custom.get(name)) for name in sorted(custom))
-    return [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells]
+    return [f"'{cell}" if FORMULA.match(cell) else cell for cell in cells]
 
 
 def _meaning(header: str, decided: frozenset[str]) -> str | None:
@@ -166,7 +167,7 @@ def _several(found: Mapping[str, Sequence[str]], field: str) -> tuple[str, ...]:
 
 def _unguarded(cell: str) -> str:
     """Take away the mark that keeps spreadsheets from running a cell as a formula."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def _custom_text(value: object) -> str:

@@ -123,3 +123,18 @@ def test_what_is_exported_is_read_back() -> None:
         PhoneDraft("8 495 1", PhoneType.OTHER),
     }
     assert (read.tags, read.owner, read.notes, read.custom) == (("x",), "ana", "line\nline", {"size": "12"})
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "\uff1d1", "'=1+1", "- none -"]
+)
+def test_no_cell_of_an_export_is_a_formula_and_all_are_read_back(name: str) -> None:
+    contact = Contact(id=1, name=name)
+    header, row = export_header(()), export_row(contact, ())
+    assert row[0] == f"'{name}"
+    assert draft_from(recognise(header), row).name == name
+
+
+@pytest.mark.parametrize("name", ["+33 6 01 02 03 04", "-", "O'Brien", "'Quoted'", "a=b"])
+def test_what_is_no_formula_is_exported_as_it_is(name: str) -> None:
+    assert export_row(Contact(id=1, name=name), ())[0] == name

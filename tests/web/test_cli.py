@@ -162,6 +162,17 @@ def test_a_backup_is_restored(run: Run, tmp_path: Path, template: Template) -> N
     assert ["ana", "agent", "active"] in users
 
 
+def test_files_are_for_nobody_elses_eyes(tmp_path: Path) -> None:
+    script = "umask 022; for command in 'db upgrade' 'backup saved.db' 'export contacts out.csv'; do"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'{script} "$1" -m web $command || exit 1; done', "sh", sys.executable],
+        cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for path in ("var", "var/callcard.db", "saved.db", "out.csv"):
+        assert (tmp_path / path).stat().st_mode & 0o077 == 0, path
+
+
 def test_what_is_no_backup_is_not_restored(run: Run, tmp_path: Path, template: Template) -> None:
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "callcard.db").write_bytes(template.file.read_bytes())

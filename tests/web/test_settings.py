@@ -111,6 +111,12 @@ def test_the_signing_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert (tmp_path / "var" / "secret.key").stat().st_mode & 0o077 == 0
 
 
+def test_an_empty_key_signs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "secret.key").write_text("\n")
+    with pytest.raises(SettingsError, match=r"secret\.key is empty"):
+        signing_key(Settings(database_url="sqlite+aiosqlite:///x.db", var_dir=tmp_path))
+
+
 def test_a_var_directory_that_cannot_be_written_names_the_key(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("a file")
     with pytest.raises(SettingsError, match="CALLCARD_VAR_DIR"):
