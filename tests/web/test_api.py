@@ -106,6 +106,10 @@ async def test_a_body_that_is_no_json_is_refused(service: Running) -> None:
     assert is_problem(await service.ask("POST", "contacts", data=io.BytesIO(huge), headers=json_type), 413)
 
 
+async def test_a_word_that_is_far_too_long_is_refused_like_any_other(service: Running) -> None:
+    assert is_problem(await service.ask("GET", "contacts", params={"q": "x" * 20_000}), 422, "q")
+
+
 async def test_lists_are_read_page_by_page(service: Running) -> None:
     for number in range(7):
         await service.ask("POST", "contacts", json={"name": f"Contact {number}"})
