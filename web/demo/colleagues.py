@@ -27,7 +27,7 @@ class Colleagues:
         while True:
             for extension, name in self._agents.items():
                 if self._taken(extension):
-                    self._go(service, name)
+                    await self._go(service, name)
                     continue
                 self._come(service, name)
                 await self._finish(service, name)
@@ -38,10 +38,15 @@ class Colleagues:
             self._present.add(name)
             service.agent_online(name)
 
-    def _go(self, service: Service, name: str) -> None:
-        if name in self._present:
-            self._present.remove(name)
-            service.agent_offline(name)
+    async def _go(self, service: Service, name: str) -> None:
+        if name not in self._present:
+            return
+        self._present.remove(name)
+        service.agent_offline(name)
+        # Whoever sits down has put down what was talked about here; the first call of their own may ring already.
+        for pop in service.pops_snapshot(name).state.pops:
+            if pop.status is not PopStatus.RINGING:
+                await service.dismiss(name, pop.call_id)
 
     async def _finish(self, service: Service, name: str) -> None:
         waiting = {
