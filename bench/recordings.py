@@ -95,9 +95,8 @@ def _bursts() -> tuple[float, tuple[bytes, ...]]:
 
 
 def _replaced(burst: bytes, fresh: dict[bytes, bytes]) -> bytes:
-    for old, new in fresh.items():
-        burst = burst.replace(old, new)
-    return burst
+    """Replace all at once: what one replacement wrote must not be found by the next."""
+    return re.sub(b"|".join(map(re.escape, fresh)), lambda found: fresh[found[0]], burst)
 
 
 def chunks(stream: bytes, size: int) -> Iterator[bytes]:
