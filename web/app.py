@@ -124,6 +124,8 @@ async def _answer(request: web.Request, problem: Problem) -> web.StreamResponse:
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    if isinstance(response, web.WebSocketResponse):
+        return  # an upgrade shows no page; its headers would weigh a kilobyte as long as the socket is open
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers[hdrs.SERVER] = "Callcard"
