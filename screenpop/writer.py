@@ -51,6 +51,10 @@ class Writer:
         """How many calls are not in the database as they are now."""
         return len(self._dirty.keys() | self._tasks.keys())
 
+    def holds(self, call_id: str) -> bool:
+        """Whether a call is not in the database as it is now."""
+        return call_id in self._dirty or call_id in self._tasks
+
     @property
     def failing(self) -> bool:
         """Whether the last write failed and has not been made up for."""

@@ -101,8 +101,9 @@ class Journal:
             file.write(data)
             file.flush()
         except OSError:
-            # Whatever was torn stays the last line of its file.
+            # Whatever was torn stays the last line of its file; a file that got nothing would be one more each time.
             self._close()
+            self._drop_empty()
             raise
         self._file_size += len(data)
 
@@ -120,6 +121,12 @@ class Journal:
         self._file = (self._directory / f"{self._name}-{number:08d}.jsonl").open("xb")
         self._file_size = 0
         return self._file
+
+    def _drop_empty(self) -> None:
+        last = _files(self._directory, self._name)[-1:]
+        for file in last:
+            if file.stat().st_size == 0:
+                file.unlink()
 
     def _close(self) -> None:
         file, self._file = self._file, None

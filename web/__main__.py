@@ -39,6 +39,8 @@ from web.sockets import SOCKETS
 REVISION_SECONDS: Final = 0.5
 """How often the service asks whether another process changed users, phones or tokens."""
 RESTART_SECONDS: Final = 1.0
+IDLE_SECONDS: Final = 75.0
+"""So long a connection may stay without a whole request's head."""
 LONGEST_LINE: Final = 32 * 1024
 """Bytes of a request's first line or of one header; what is longer is refused before our own answers begin."""
 LOOK_SECONDS: Final = 3.0
@@ -104,8 +106,9 @@ class Node:
         await self._try_address()  # before the PBX hears of a service that cannot serve
         await self._take_in_changes()
         runner = web.AppRunner(
-            self.app, access_log=None, shutdown_timeout=1.0, max_line_size=LONGEST_LINE, max_field_size=LONGEST_LINE
-        )
+            self.app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=IDLE_SECONDS,
+            max_line_size=LONGEST_LINE, max_field_size=LONGEST_LINE,
+        )  # fmt: skip
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(_forever("bus", parts.bus.run)),

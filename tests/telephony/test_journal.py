@@ -3,6 +3,8 @@
 import asyncio
 import json
 import re
+import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,3 +165,22 @@ def test_a_finished_call_is_told_while_later_ones_are_still_read() -> None:
     later = (1e9, b"Event: Newchannel\r\nChannel: PJSIP/2002-9\r\nUniqueid: 9.9\r\nTimestamp: 3000000000.5\r\n\r\n")
     calls = [told.id for told in retell([*recording, later, later], LINE) if isinstance(told, CallRecord)]
     assert len(calls) == 1
+
+
+async def test_a_full_disk_leaves_no_heap_of_empty_files(tmp_path: Path) -> None:
+    one = Journal(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        for _ in range(3):
+            one.record(1.0, b"Event: X")
+            await one.flush()
+        assert (one.lost, one.written) == (3, 0)
+        assert await asyncio.to_thread(files, tmp_path) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    one.record(2.0, b"Event: Y")
+    await one.close()
+    assert await asyncio.to_thread(lambda: list(read(tmp_path))) == [(2.0, b"Event: Y\r\n\r\n")]

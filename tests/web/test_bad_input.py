@@ -1,13 +1,21 @@
 """What strangers and broken programs send: refused with a reason, never a failure of ours."""
 
+import asyncio
 import base64
 import gzip
 import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import FormData
 
-from tests.web.serving import Running
+from telephony.simulator.day import direct_number
+from telephony.simulator.server import AmiServer
+from tests.web.serving import DEADLINE, Running, hear_until
+from web.api import reading
 
 FORM = "application/x-www-form-urlencoded"
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -66,3 +74,48 @@ async def test_a_cursor_beyond_every_id_is_no_cursor(service: Running, path: str
     cursor = base64.urlsafe_b64encode(json.dumps(["a", number]).encode()).decode().rstrip("=")
     answer = await service.ask("GET", path, params={"cursor": cursor})
     assert answer.status == (303 if path.startswith("/") else 422)
+
+
+async def test_a_body_that_never_comes_is_not_waited_for(service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "BODY_SECONDS", 0.1)
+
+    reader, writer = await asyncio.open_connection(*service.url.removeprefix("http://").split(":"))
+    try:
+        head = [
+            "POST /api/v1/contacts HTTP/1.1",
+            "Host: localhost",
+            "Content-Type: application/json",
+            "Content-Length: 100",
+            f"Authorization: Bearer {service.token('ana')}",
+        ]
+        writer.write("\r\n".join([*head, "", "{"]).encode())
+        assert await asyncio.wait_for(reader.readline(), DEADLINE) == b"HTTP/1.1 408 Request Timeout\r\n"
+        writer.write(b" " * 99)  # what comes late is read and thrown away
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+@contextmanager
+def write_lock(path: Path) -> Iterator[None]:
+    """Keep everybody else from writing to a database that can still be read."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+async def test_a_note_on_a_call_that_waits_for_the_database_is_asked_for_again(
+    with_pbx: Running, pbx: AmiServer
+) -> None:
+    async with with_pbx.live("ana", "pops") as socket:
+        with write_lock(with_pbx.folder / "var" / "callcard.db"):
+            pbx.act(lambda world: world.inbound("+33601020304", direct_number("2001")))
+            show = await hear_until(socket, "pop.show")
+            note = f"calls/{show['call_id']}/draft"
+            # A 404 would tell the browser to throw away what it keeps.
+            assert (await with_pbx.ask("PUT", note, json={"text": "wants the price list"})).status == 503
+        async with asyncio.timeout(DEADLINE):
+            while (await with_pbx.ask("PUT", note, json={"text": "wants the price list"})).status != 200:
+                pass
+    assert (await with_pbx.ask("PUT", "calls/NOSUCHCALL/draft", json={"text": "x"})).status == 404

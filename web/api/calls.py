@@ -10,7 +10,7 @@ from crm_core.calls.rules import CallFilter, CallPatch, CallRow
 from screenpop.messages import timestamp
 from telephony.records import Direction, Outcome
 from web.api import models
-from web.api.problems import NotFound
+from web.api.problems import NotFound, Unavailable
 from web.api.reading import Cursor, Id, Limit, path_text, read_body, read_query
 from web.api.routes import Route
 from web.api.writing import answer
@@ -134,12 +134,14 @@ async def choose_contact(request: web.Request) -> web.StreamResponse:
 
 
 async def find_call(request: web.Request) -> CallRow:
-    """Return the call the path names. Raises `NotFound`."""
+    """Return the call the path names. Raises `NotFound`, or `Unavailable` for one whose row waits for the database."""
     call_id, parts = path_text(request, "call_id"), services(request)
     row = await parts.calls.get(call_id)
     if row is None:
         await parts.service.caught_up()  # a card may be faster than its row
         row = await parts.calls.get(call_id)
+    if row is None and parts.service.writer.holds(call_id):
+        raise Unavailable("This call cannot be written down yet. Try again in a moment.")
     if row is None:
         raise NotFound("There is no such call.")
     return row

@@ -1,9 +1,10 @@
 """Reads what a request carries into the models that validate it; every refusal names the field."""
 
+import asyncio
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
 
@@ -15,6 +16,7 @@ from crm_core.texts import clean
 from web.api.problems import Invalid, NotFound, Problem
 
 MAX_ID: Final = 2**53 - 1
+BODY_SECONDS: Final = 30.0
 Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Meta(ge=1, le=500, description="How many at most.")]
 Cursor = Annotated[
@@ -22,6 +24,7 @@ Cursor = Annotated[
 ]
 Model = TypeVar("Model", bound=Struct)
 Item = TypeVar("Item")
+Value = TypeVar("Value")
 _FIELD = re.compile(r" - at `(?:key in )?\$\.?(?P<field>[^`]*)`$")
 _MEMBER = re.compile(r"Object (?:missing required|contains unknown) field `(?P<member>[^`]*)`")
 _LOST_PLUS = re.compile(r"(T[0-9:.]+) ([0-9]{2}:[0-9]{2})$")
@@ -50,7 +53,7 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
 
 async def read_body(request: web.Request, model: type[Model]) -> Model:
     """Read a JSON body; without a type it counts as JSON. Raises `Invalid`, or a 415 problem for another type."""
-    raw = await request.read()
+    raw = await _in_time(request.read())
     if raw and hdrs.CONTENT_TYPE in request.headers and request.content_type != "application/json":
         raise Problem("Send JSON, as application/json.", status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     if b"\\u0000" in raw or b"\0" in raw:
@@ -68,7 +71,7 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
 async def read_form(request: web.Request) -> dict[str, str]:
     """Read a form's texts, of a name that comes twice the first; files are left out. Raises a 400 problem."""
     try:
-        fields = await request.post()
+        fields = await _in_time(request.post())
     except (ValueError, LookupError) as error:  # aiohttp's, for bytes, boundaries and charsets that are none
         raise Problem("The form cannot be read.", status=HTTPStatus.BAD_REQUEST) from error
     texts: dict[str, str] = {}
@@ -76,6 +79,15 @@ async def read_form(request: web.Request) -> dict[str, str]:
         if isinstance(value, str):
             texts.setdefault(name, clean(value))
     return texts
+
+
+async def _in_time(reading: Awaitable[Value]) -> Value:
+    """Wait for a body no longer than an honest client takes. Raises a 408 problem."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await reading
+    except TimeoutError as error:
+        raise Problem("The request's body did not come in time.", status=HTTPStatus.REQUEST_TIMEOUT) from error
 
 
 def path_text(request: web.Request, name: str) -> str:
