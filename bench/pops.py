@@ -59,8 +59,8 @@ class System:
     caller: Caller
     loads: dict[tuple[int, int, bool], Load] = field(default_factory=dict)
     """By agents connected, calls per second, and whether the ring came in one burst with all before it."""
-    rss: dict[int, int] = field(default_factory=dict)
-    """Resident bytes by agents connected, before any load on them."""
+    agent_bytes: float = 0.0
+    """Resident bytes per agent of those that were connected last."""
     rss_after: int = 0
     connected: int = 0
 
@@ -77,11 +77,14 @@ class System:
     async def connect(self, count: int) -> None:
         """Open sockets until so many agents are connected."""
         more = self.agents[self.connected : count]
+        if not more:
+            return
+        before = self.program.rss
         tokens = [agent.token if self.name == OURS else agent.extension for agent in more]
         await self.order(open={"url": f"ws://127.0.0.1:{self.port}/ws", "tokens": tokens})
         self.connected = count
         await asyncio.sleep(SETTLE_SECONDS)
-        self.rss[count] = self.program.rss
+        self.agent_bytes = (self.program.rss - before) / len(more)
 
     async def load(self, rate: int, calls: int, *, burst: bool = False) -> Load:
         """Ring so many phones and see how long each card took; everything is over when it returns."""

@@ -73,8 +73,7 @@ def _events(throughput: Throughput) -> Iterator[str]:
 
 
 def _memory(ours: System, floor: System) -> Iterator[str]:
-    per_agent = [(system.rss[MANY] - system.rss[FEW]) / (MANY - FEW) / 1024 for system in (ours, floor)]
-    mine, bare = per_agent
+    mine, bare = (system.agent_bytes / 1024 for system in (ours, floor))
     yield f"| memory per further agent | {mine:.1f} kB | bare chain {bare:.1f} kB | {times(mine, bare)} |"
     mine, bare = (system.rss_after / 1024 / 1024 for system in (ours, floor))
     what = f"memory (RSS) with {MANY} agents after all calls"
