@@ -85,8 +85,11 @@ class Company:
             case hdrs.METH_POST, "/api/v1/me/seat" if (
                 principal is not None and response.status == web.HTTPOk.status_code
             ):
-                self.stand_up(principal.user.extensions)
-                self.sit_down((str((await request.json())["extension"]),))
+                chosen = str((await request.json())["extension"])
+                before = principal.user.extensions
+                self.stand_up(tuple(extension for extension in before if extension != chosen))
+                # Whoever says that they stay where they are may be rung at already.
+                self.sit_down((chosen,), again=chosen not in before)
             case hdrs.METH_GET, "/ws" if principal is not None:
                 self.sit_down(principal.user.extensions, again=False)
             case hdrs.METH_POST, "/logout" if principal is not None:

@@ -8,6 +8,7 @@ import { ring, ringDetail } from "./ring.js";
 import { t } from "./words.js";
 
 const PHONE_OBEYS_WITHIN = 4000;
+const PHONE_REFUSES_AFTER = 1000;
 const HANDS_OFF = 1500;
 const SETTLE = 500;
 const CLOSED = {
@@ -175,8 +176,12 @@ export class Pops extends EventTarget {
     try {
       await post(`/live/${encodeURIComponent(id)}/answer`);
     } catch (error) {
-      if (this.#pops.get(id)?.pop.status === "ringing") byHand();
-      else toast(error.message, { kind: "error" });
+      if (error.status === 0) {
+        toast(error.message, { kind: "error" });
+        return;
+      }
+      // A call that ended in this very moment says nothing about the phone; its card tells what became of it.
+      setTimeout(() => this.#pops.get(id)?.pop.status === "ringing" && byHand(), PHONE_REFUSES_AFTER);
       return;
     }
     setTimeout(() => this.#pops.get(id)?.pop.status === "ringing" && byHand(), PHONE_OBEYS_WITHIN);
