@@ -115,3 +115,19 @@ async def test_a_stop_in_the_middle_leaves_the_change_for_the_end() -> None:
         await asyncio.sleep(0)
     assert list(lanes.remaining()) == [change]
     assert lanes.depth == 0
+
+
+async def test_a_change_knows_whether_the_next_one_of_its_call_is_here() -> None:
+    followed: list[bool] = []
+
+    async def handle(item: Item) -> None:
+        followed.append(lanes.followed(item.call.id))
+        await seen(item)
+
+    seen = Seen()
+    async with running(handle, count=1) as lanes:
+        scene, other = Scene(inbound("C1")), Scene(inbound("C2"))
+        for change in (scene.started(), scene.rings("2001"), other.started(), scene.ends()):
+            lanes.put(change)
+        await seen.wait_for(4)
+    assert followed == [True, False, False, False]

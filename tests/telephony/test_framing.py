@@ -51,6 +51,21 @@ def test_a_frequent_event_needs_one_of_its_needles() -> None:
     assert one.skipped == 1
 
 
+def test_a_name_once_found_unwanted_still_passes_with_an_action_id() -> None:
+    one = framer()
+    plain, answer = b"Event: Status\r\nA: 1\r\n\r\n", b"Event: Status\r\nActionID: a\r\n\r\n"
+    assert one.feed(plain) == one.feed(plain) == []
+    assert one.feed(plain + answer + plain) == [answer.strip()]
+    assert one.feed(b"Event: Status\nActionID: a\n\n") == [answer.strip()]
+    assert one.skipped == 4
+
+
+def test_any_of_several_needles_is_enough() -> None:
+    one = Framer(WANTED, needles={b"VarSet": (b"\nVariable: VMSTATUS", b"\nVariable: VM_MESSAGEFILE")})
+    told = [b"Event: VarSet\r\nVariable: %s\r\nValue: x" % name for name in (b"VMSTATUS", b"VM_MESSAGEFILE", b"VMX")]
+    assert one.feed(b"\r\n\r\n".join((*told, b""))) == told[:2]
+
+
 def test_responses_and_whatever_carries_an_action_id_pass() -> None:
     stream = (
         b"Response: Success\r\nActionID: a\r\n\r\n"
