@@ -65,9 +65,9 @@ async def test_asterisk_restarted_in_mid_day(
     await expect(vera.row("waiting", "05")).to_be_visible()
     await expect(vera.row("call", "04")).to_have_attribute("data-phase", "talking")
     asterisk.stop()
-    await expect(vera.page.get_by_test_id("banner-link main")).to_be_visible()
+    await expect(vera.page.get_by_test_id("banner-pbx main")).to_be_visible()
     asterisk.start()
-    await expect(vera.page.get_by_test_id("banner-link main")).to_have_count(0, timeout=RECOVERY_MS)
+    await expect(vera.page.get_by_test_id("banner-pbx main")).to_have_count(0, timeout=RECOVERY_MS)
     for empty in ("board-call-row", "board-waiting-row"):
         await expect(vera.page.get_by_test_id(empty)).to_have_count(0)
     await desk.finish("Unknown caller", "Sold")

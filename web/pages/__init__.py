@@ -4,7 +4,7 @@ What tests and scripts may hold on to in the pages are the `data-testid` names; 
 
 | where | names |
 |---|---|
-| every page | `user-menu` `sign-out` `own-state` `own-state-name` `own-phone` `pause` `toast` `shortcuts` `banner-server` `banner-pbx NAME` `banner-link NAME` |
+| every page | `user-menu` `sign-out` `own-state` `own-state-name` `own-phone` `pause` `toast` `shortcuts` `banner-server` `banner-pbx NAME` |
 | sign-in | `login-form` `login-error`; fields `name` `password` `next` |
 | desktop | `seat-prompt` `seat-extension` `seat-submit` `change-phone` `desk-idle` `dial-form` `dial-to` `dial-submit` `desk-search` `my-calls` `my-call` (with `data-call-id`) `call-back` `reopen` |
 | card | `pop-card` (with `data-call-id`, `data-status`, `data-reason`; only the one in front is visible) `pop-tab` `pop-status` `pop-clock` `pop-name` `pop-company` `pop-number` `pop-calls-today` `dial-number` `pop-note` `pop-saved` (its text begins with "Saved") `disposition-KEY` (a result in lower case, other characters as `-`) `answer` `pop-answer-hint` `hangup` `pop-done` `pop-dismiss` `pop-minimise` `pop-pin` `pop-history` `pop-open-client` |

@@ -55,7 +55,7 @@ function draw() {
   list("calls", calls, callRow);
   figures(waiting, agents, calls, queues);
   for (const [name, link] of Object.entries(state.links)) {
-    banner.set(`link ${name}`, link.up ? null : t("The telephone system ({name}) is not connected. Calls are not shown until it is back.", { name }), Date.parse(link.since));
+    banner.set(`pbx ${name}`, link.up ? null : t("The telephone system ({name}) is not connected. Calls are not shown until it is back.", { name }), Date.parse(link.since));
   }
   tick();
 }
