@@ -75,7 +75,7 @@ class Caller:
             b"1795291188.0": uniqueid.encode(),
             b"1795291188.1": f"{self._epoch}.{second}".encode(),
             b"PJSIP/trunk-00000000": f"PJSIP/trunk-{first:08x}".encode(),
-            b"PJSIP/2001-00000001": f"PJSIP/2001-{second:08x}".encode(),
+            b"PJSIP/2001-00000001": f"PJSIP/{extension}-{second:08x}".encode(),
             b"0279cebb-b614-4205-8bb6-428e413ea9ae": f"0279cebb-b614-4205-8bb6-{first:012x}".encode(),
             b"+79161234567": number.encode(),
             b"2001": extension.encode(),
