@@ -79,7 +79,8 @@ def test_a_call_keeps_its_id_and_ends_once_when_the_service_starts_anew(path: Pa
     after = play(blocks[cut:], second)
     known = {change.call.id for change in before} | set(after.rows)
     alone = play(blocks, new_book())
-    assert known >= set(alone.rows)
+    # An attempt that made no channel is judged a second after it was told: killed before that, nothing is there to adopt.
+    assert known >= {row.id for row in alone.rows.values() if row.channels}
     at = blocks[-1][0] + 100
     for change in resync(second, snapshot([], []), at).changes:
         if isinstance(change, CallChange) and change.kind is ChangeKind.ENDED:
