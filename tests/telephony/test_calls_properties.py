@@ -79,7 +79,7 @@ def test_a_call_keeps_its_id_and_ends_once_when_the_service_starts_anew(path: Pa
     after = play(blocks[cut:], second)
     known = {change.call.id for change in before} | set(after.rows)
     alone = play(blocks, new_book())
-    # An attempt that made no channel is judged a second after it was told: killed before that, nothing is there to adopt.
+    # An attempt without a channel is judged a second after it was told: killed before that, there is no row.
     assert known >= {row.id for row in alone.rows.values() if row.channels}
     at = blocks[-1][0] + 100
     for change in resync(second, snapshot([], []), at).changes:
