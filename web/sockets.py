@@ -7,6 +7,7 @@ takes the snapshot when it comes back. Every way out goes through one `finally`.
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final
 
@@ -65,6 +66,7 @@ def setup(app: web.Application) -> None:
     app[SOCKETS] = Sockets()
     auth.add_route(app, hdrs.METH_GET, "/ws", serve, auth.PUBLIC)
     app.on_shutdown.append(_go_down)
+    app.cleanup_ctx.append(_keep_rechecking)
 
 
 class Sockets:
@@ -109,6 +111,21 @@ SOCKETS: web.AppKey[Sockets] = web.AppKey("sockets", Sockets)
 
 async def _go_down(app: web.Application) -> None:
     await app[SOCKETS].close_all(GOING_DOWN)
+
+
+async def _keep_rechecking(app: web.Application) -> AsyncIterator[None]:
+    """Ask for all sockets now and then: a session may run out with nobody telling."""
+
+    async def ask() -> None:
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS)
+            with contextlib.suppress(CrmError):  # a database that is away throws nobody out
+                await app[SOCKETS].recheck()
+
+    asking = asyncio.create_task(ask(), name="recheck sockets")
+    yield
+    asking.cancel()
+    await asyncio.wait({asking})
 
 
 async def serve(request: web.Request) -> web.StreamResponse:
@@ -167,7 +184,6 @@ class Socket:
             self._group = group
             try:
                 if await self._sign_in():
-                    self._pumps.append(group.create_task(self._keep_rechecking()))
                     await self._answer_messages(group)
             except ConnectionResetError:
                 pass  # the client is gone
@@ -203,12 +219,6 @@ class Socket:
             pump.cancel()
         if self._group is not None:
             self._group.create_task(self.close(code))
-
-    async def _keep_rechecking(self) -> None:
-        while True:
-            await asyncio.sleep(RECHECK_SECONDS)
-            with contextlib.suppress(CrmError):  # a database that is away throws nobody out
-                await self.recheck()
 
     async def close(self, code: int, seconds: float = SEND_SECONDS) -> None:
         """Say why and end it. A client that does not read gets a while, then the connection is dropped."""
