@@ -146,7 +146,7 @@ class Conversation:
             return CallPhase.HELD if self.held_by else CallPhase.TALKING
         if self.in_queue:
             return CallPhase.QUEUED
-        return CallPhase.RINGING
+        return CallPhase.VOICEMAIL if self.voicemail_entered else CallPhase.RINGING
 
     def answer(self, channel: Channel, at: float, *, ours: bool) -> None:
         """Take note that the party on `channel` talks since it went up (or since `at`, when that is long ago)."""

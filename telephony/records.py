@@ -64,6 +64,7 @@ class CallPhase(StrEnum):
     QUEUED = "queued"
     TALKING = "talking"
     HELD = "held"
+    VOICEMAIL = "voicemail"
     ENDED = "ended"
 
 

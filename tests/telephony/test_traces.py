@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from telephony.records import CallRecord, ChangeKind, Direction, LegResult
+from telephony.records import CallPhase, CallRecord, ChangeKind, Direction, LegResult
 from tests.telephony.recording import ASTERISK22, all_recordings, blocks_of, new_book, play, truth_of
 
 TRACES = sorted(path for path in ASTERISK22.rglob("*.jsonl") if path.with_name(path.stem + ".truth.json").exists())
@@ -94,6 +94,12 @@ def check_times(row: CallRecord, call: dict[str, Any]) -> None:
     if call.get("queue_wait_s") is not None and row.answered_at is not None:
         # The truth counts from the INVITE (an IVR included), the contract from the queue's door.
         assert call["t_answered"] - call["t_first_ring"] - near <= row.wait_seconds <= call["queue_wait_s"] + near
+
+
+def test_a_caller_in_voicemail_no_longer_rings_anywhere() -> None:
+    outcome = play(blocks_of(ASTERISK22 / "did_noanswer_voicemail.jsonl"), new_book())
+    phases = [change.call.phase for change in outcome.changes]
+    assert phases[-2:] == [CallPhase.VOICEMAIL, CallPhase.ENDED]
 
 
 @pytest.mark.parametrize("path", list(all_recordings()), ids=lambda path: path.stem)

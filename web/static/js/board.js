@@ -9,7 +9,7 @@ import { DIRECTIONS, STATES, duration, language, t } from "./words.js";
 const LATE = 20;
 const BAD = 60;
 const ORDER = ["ringing", "on_call", "on_hold", "wrap_up", "available", "paused", "unreachable", "offline"];
-const PHASES = { ringing: t("Ringing"), queued: t("In queue"), talking: t("Talking"), held: t("On hold") };
+const PHASES = { ringing: t("Ringing"), queued: t("In queue"), talking: t("Talking"), held: t("On hold"), voicemail: t("Voicemail") };
 const LEVELS = { good: t("in time"), late: t("late"), bad: t("too long") };
 
 const names = new Intl.Collator(language);
