@@ -46,6 +46,7 @@ _ALIASES: Final = {
     "cid_ani": "ani",
     "cid_rdnis": "rdnis",
     "cid_dnid": "dnid",
+    "peeraccount": "peeracct",
 }
 """Names of cel_custom's sample and of the databases' `cel` table, as they stand in the short family."""
 
@@ -64,6 +65,8 @@ class Row(msgspec.Struct, frozen=True):
     application: str
     argument: str
     extra: Mapping[str, Any]
+    zoned: bool = True
+    """Whether the time named its zone or was epoch seconds; else it was read as UTC."""
 
 
 def read(fields: Mapping[str, Any]) -> Row | None:
@@ -74,13 +77,13 @@ def read(fields: Mapping[str, Any]) -> Row | None:
         value = low.get(key)
         return "" if value is None else str(value)
 
-    at = _time(low.get("eventtime"))
+    time = _time(low.get("eventtime"))
     kind, channel, uniqueid = text("eventtype").upper(), text("channame"), text("uniqueid")
-    if at is None or not kind or not channel or not uniqueid:
+    if time is None or not kind or not channel or not uniqueid:
         return None
     return Row(
         kind.removeprefix("AST_CEL_"),
-        at,
+        time[0],
         channel,
         uniqueid,
         text("linkedid") or uniqueid,
@@ -90,6 +93,7 @@ def read(fields: Mapping[str, Any]) -> Row | None:
         text("appname"),
         text("appdata"),
         _extra(low.get("extra")),
+        time[1],
     )
 
 
@@ -107,8 +111,8 @@ def read_line(line: str) -> Row | None:
     return None
 
 
-def _time(value: object) -> float | None:
-    """Read epoch seconds or ISO 8601; a time without zone is UTC."""
+def _time(value: object) -> tuple[float, bool] | None:
+    """Read epoch seconds or ISO 8601, and whether the zone was told; a time without one is taken for UTC."""
     text = str(value).strip() if value is not None else ""
     try:
         at = float(text)
@@ -117,8 +121,8 @@ def _time(value: object) -> float | None:
             moment = datetime.fromisoformat(text.replace("/", "-"))
         except ValueError:
             return None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    return at if 0 <= at < 1e11 else None  # noqa: PLR2004 - up to the year 5138; "nan" fails both
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), moment.tzinfo is not None
+    return (at, True) if 0 <= at < 1e11 else None  # noqa: PLR2004 - up to the year 5138; "nan" fails both
 
 
 def _extra(value: object) -> Mapping[str, Any]:
@@ -138,6 +142,8 @@ class _Seen:
     """A channel as the log shows it."""
 
     row: Row
+    linkedid: str = ""
+    """As last seen: Asterisk re-stamps it when calls are joined."""
     application: str = ""
     argument: str = ""
     entered_at: float = 0.0
@@ -160,6 +166,8 @@ class CelBook:
     """Linkedid -> its living channels, oldest first."""
     pending: list[tuple[float, str, ev.Event]] = field(default_factory=list)
     """Conclusions that a row soon after may still undo: when they fall due, of which channel, what."""
+    cut: dict[str, None] = field(default_factory=dict)
+    """Uniqueids of channels that the log shows without their beginning: their calls are not whole."""
 
 
 def new_book(line: Line) -> CelBook:
@@ -180,23 +188,84 @@ def apply_row(cel: CelBook, row: Row) -> Step:
     return Step(tuple(changes), tuple(surprises))
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A call of the log, and the ids of consultations that turned out to be part of it."""
+
+    call: CallRecord
+    absorbed: tuple[str, ...] = ()
+
+
+class History:
+    """A log being read, row by row in the order of their times.
+
+    A call whose beginning lies before the first row is not told: it would be another call under another id.
+    """
+
+    def __init__(self, line: Line, source: Source = Source.IMPORTED) -> None:
+        self.cut_off = 0
+        """Calls that are not told because the log lacks their beginning."""
+        self._cel = new_book(line)
+        self._source = source
+        self._absorbed: dict[str, str] = {}
+
+    def take(self, row: Row) -> Iterator[Finished]:
+        """Take one row; give the calls that end with it."""
+        for change in apply_row(self._cel, row).changes:
+            if not isinstance(change, CallChange):
+                continue
+            if change.kind is ChangeKind.ABSORBED and change.absorbed is not None:
+                self._absorb(change.absorbed, change.call.id)
+            elif change.kind is ChangeKind.ENDED:
+                yield from self._end(change.call)
+
+    def _absorb(self, absorbed: str, into: str) -> None:
+        for one, other in self._absorbed.items():
+            if other == absorbed:
+                self._absorbed[one] = into
+        self._absorbed[absorbed] = into
+        while len(self._absorbed) > MOST_DEEP:
+            del self._absorbed[next(iter(self._absorbed))]
+
+    def _end(self, call: CallRecord) -> Iterator[Finished]:
+        absorbed = tuple(one for one, into in self._absorbed.items() if into == call.id)
+        for one in absorbed:
+            del self._absorbed[one]
+        cut = [uniqueid for uniqueid in call.channels if uniqueid in self._cel.cut]
+        for uniqueid in cut:
+            del self._cel.cut[uniqueid]
+        if cut:
+            self.cut_off += 1
+        else:
+            yield Finished(replace(call, source=self._source), absorbed)
+
+
 def finished_calls(rows: Iterable[Row], line: Line, source: Source = Source.IMPORTED) -> Iterator[CallRecord]:
     """Give the calls of a log, each when its last channel is gone; rows must come in the order of their times."""
-    cel = new_book(line)
+    history = History(line, source)
     for row in rows:
-        for change in apply_row(cel, row).changes:
-            if isinstance(change, CallChange) and change.kind is ChangeKind.ENDED:
-                yield replace(change.call, source=source)
+        for finished in history.take(row):
+            yield finished.call
 
 
 def _party(row: Row, state: str = "") -> ev.Party:
     return ev.Party(row.channel, row.uniqueid, row.linkedid, state, row.number, row.name, None, row.exten)
 
 
-def _stranger(name: object, uniqueid: object) -> ev.Party | None:
+def _stranger(cel: CelBook, name: object, uniqueid: object) -> ev.Party | None:
+    """Give the other party a row names."""
     if not isinstance(name, str) or not isinstance(uniqueid, str) or not name or not uniqueid:
         return None
+    if uniqueid not in cel.seen and uniqueid not in cel.book.graph.gone:
+        _cut(cel, uniqueid)
     return ev.Party(name, uniqueid)
+
+
+def _cut(cel: CelBook, uniqueid: str) -> None:
+    """Take note of a channel whose beginning is not in the log."""
+    cel.cut[uniqueid] = None
+    while len(cel.cut) > MOST_DEEP:
+        del cel.cut[next(iter(cel.cut))]
 
 
 def _translate(cel: CelBook, row: Row) -> list[ev.Event]:
@@ -207,6 +276,10 @@ def _translate(cel: CelBook, row: Row) -> list[ev.Event]:
         if row.kind in {"HANGUP", "CHAN_END", "LINKEDID_END", "BRIDGE_EXIT", "APP_END"}:
             return []
         seen = _remember(cel, row)
+        _cut(cel, row.uniqueid)
+    elif row.linkedid != seen.linkedid:
+        _leave_family(cel, seen)
+        _join_family(cel, seen, row.linkedid)
     handler = _KINDS.get(row.kind)
     return handler(cel, row, seen) if handler is not None else []
 
@@ -216,8 +289,21 @@ def _remember(cel: CelBook, row: Row) -> _Seen:
         _forget(cel, cel.seen[next(iter(cel.seen))].row)
     seen = cel.seen[row.uniqueid] = _Seen(row)
     cel.names[row.channel] = row.uniqueid
-    cel.family.setdefault(row.linkedid, []).append(row.uniqueid)
+    _join_family(cel, seen, row.linkedid)
     return seen
+
+
+def _join_family(cel: CelBook, seen: _Seen, linkedid: str) -> None:
+    seen.linkedid = linkedid
+    cel.family.setdefault(linkedid, []).append(seen.row.uniqueid)
+
+
+def _leave_family(cel: CelBook, seen: _Seen) -> None:
+    family = cel.family.get(seen.linkedid, [])
+    if seen.row.uniqueid in family:
+        family.remove(seen.row.uniqueid)
+    if not family:
+        cel.family.pop(seen.linkedid, None)
 
 
 def _forget(cel: CelBook, row: Row) -> None:
@@ -225,11 +311,7 @@ def _forget(cel: CelBook, row: Row) -> None:
     if seen is None:
         return
     cel.names.pop(row.channel, None)
-    family = cel.family.get(seen.row.linkedid, [])
-    if row.uniqueid in family:
-        family.remove(row.uniqueid)
-    if not family:
-        cel.family.pop(seen.row.linkedid, None)
+    _leave_family(cel, seen)
 
 
 def _start(cel: CelBook, row: Row) -> list[ev.Event]:
@@ -238,6 +320,8 @@ def _start(cel: CelBook, row: Row) -> list[ev.Event]:
     endpoint, is_local = endpoint_of(row.channel)
     caller = _caller(cel, row)
     seen = _remember(cel, row)
+    if caller is None and row.uniqueid != row.linkedid:
+        _cut(cel, row.uniqueid)  # whoever called it is not in the log
     if is_local:
         second_half = row.channel.endswith(";2")
         out: list[ev.Event] = [ev.Newchannel(row.at, _party(row, "Ring" if second_half else "Down"))]
@@ -406,28 +490,28 @@ def _bridge_exit(_: CelBook, row: Row, seen: _Seen) -> list[ev.Event]:
     return out
 
 
-def _blind_transfer(_: CelBook, row: Row, __: _Seen) -> list[ev.Event]:
+def _blind_transfer(cel: CelBook, row: Row, _: _Seen) -> list[ev.Event]:
     extra = row.extra
-    transferee = _stranger(extra.get("transferee_channel_name"), extra.get("transferee_channel_uniqueid"))
+    transferee = _stranger(cel, extra.get("transferee_channel_name"), extra.get("transferee_channel_uniqueid"))
     return [ev.BlindTransfer(row.at, _party(row), transferee, str(extra.get("extension") or ""), success=True)]
 
 
-def _attended_transfer(_: CelBook, row: Row, __: _Seen) -> list[ev.Event]:
+def _attended_transfer(cel: CelBook, row: Row, _: _Seen) -> list[ev.Event]:
     extra = row.extra
     return [
         ev.AttendedTransfer(
             row.at,
             _party(row),
-            _stranger(extra.get("channel2_name"), extra.get("channel2_uniqueid")) or _party(row),
-            _stranger(extra.get("transferee_channel_name"), extra.get("transferee_channel_uniqueid")),
-            _stranger(extra.get("transfer_target_channel_name"), extra.get("transfer_target_channel_uniqueid")),
+            _stranger(cel, extra.get("channel2_name"), extra.get("channel2_uniqueid")) or _party(row),
+            _stranger(cel, extra.get("transferee_channel_name"), extra.get("transferee_channel_uniqueid")),
+            _stranger(cel, extra.get("transfer_target_channel_name"), extra.get("transfer_target_channel_uniqueid")),
             success=True,
         )
     ]
 
 
-def _pickup(_: CelBook, row: Row, __: _Seen) -> list[ev.Event]:
-    party = _stranger(row.extra.get("pickup_channel"), row.extra.get("pickup_channel_uniqueid"))
+def _pickup(cel: CelBook, row: Row, _: _Seen) -> list[ev.Event]:
+    party = _stranger(cel, row.extra.get("pickup_channel"), row.extra.get("pickup_channel_uniqueid"))
     return [] if party is None else [ev.Pickup(row.at, party, _party(row))]
 
 
@@ -437,7 +521,7 @@ def _park(_: CelBook, row: Row, __: _Seen) -> list[ev.Event]:
 
 def _unpark(cel: CelBook, row: Row, _: _Seen) -> list[ev.Event]:
     name = row.extra.get("retriever")
-    retriever = _stranger(name, cel.names.get(name)) if isinstance(name, str) else None
+    retriever = _stranger(cel, name, cel.names.get(name)) if isinstance(name, str) else None
     if retriever is None:
         return []
     return [ev.UnParkedCall(row.at, _party(row), retriever, "")]

@@ -384,6 +384,13 @@ def sweep(book: CallBook, at: float) -> Step:
     return draft.step()
 
 
+def unseen(book: CallBook) -> bool:
+    """Tell whether a call taken over from the database may have ended without anybody having noticed yet."""
+    channels = book.graph.channels
+    adopted = (book.calls[call] for call in book.adopted if call in book.calls)
+    return any(uniqueid not in channels for call in adopted for uniqueid in call.channels)
+
+
 def _sweep_adopted(draft: Draft, *, waited: bool) -> None:
     """Take out channels that only the database knows, where the PBX does not say which there are."""
     book, graph = draft.book, draft.book.graph

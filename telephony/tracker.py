@@ -64,7 +64,9 @@ class Tracker(Control):
         self._bad = 0
         self._passed_over = 0
         self._newest = 0.0
-        self._links = 0
+        self.links = 0
+        """Times the link came up since the start."""
+        self._known_links = 0
         self._snapshot_due = asyncio.Event()
         self._unanswered: set[str] = set()
 
@@ -82,6 +84,15 @@ class Tracker(Control):
     def skipped(self) -> int:
         """Messages of no interest."""
         return self._passed_over + self.link.skipped
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known which calls run: the snapshot of this link is taken in, and no adopted call is open."""
+        return self.connected and self._known_links == self.links and not recovery.unseen(self.book)
+
+    def oldest_call(self) -> float | None:
+        """Return when the call began that has been running for longest (epoch seconds); None when none runs."""
+        return min((call.started_at for call in self.book.calls.values()), default=None)
 
     def adopt(self, calls: Sequence[CallRecord]) -> None:
         """Take over the calls that the database holds as running; before `run`."""
@@ -120,7 +131,7 @@ class Tracker(Control):
                 self._guarded(lambda: self._apply(at, block))
             case LinkUp(at, _):
                 self.connected = True
-                self._links += 1
+                self.links += 1
                 self._snapshot_due.set()
                 self._guarded(lambda: recovery.link_up(self.book, at))
             case LinkDown(at, reason):
@@ -185,15 +196,16 @@ class Tracker(Control):
 
     async def _resync(self) -> bool:
         """Ask for the lists and merge what came; False when it is worth asking again."""
-        links = self._links
+        links = self.links
         self._unanswered.clear()
         async with asyncio.TaskGroup() as tasks:
             channels = tasks.create_task(self._list("CoreShowChannels"))
             queues = tasks.create_task(self._list("QueueStatus"))
         self._merge(links, channels.result(), queues.result(), None)
-        worth_it = bool(self._unanswered) and self.connected and links == self._links
+        worth_it = bool(self._unanswered) and self.connected and links == self.links
         self._merge(links, None, None, await self._list("DeviceStateList"))
         self.snapshots += 1
+        self._known_links = links
         return not worth_it
 
     async def _list(self, name: str) -> Items | None:
@@ -208,7 +220,7 @@ class Tracker(Control):
 
     def _merge(self, links: int, channels: Items | None, queues: Items | None, devices: Items | None) -> None:
         """Merge what was asked on the present link; what an earlier one said is stale."""
-        if links != self._links or not self.connected or (channels is None and queues is None and devices is None):
+        if links != self.links or not self.connected or (channels is None and queues is None and devices is None):
             return
         facts = recovery.snapshot(channels, queues, devices)
         self._guarded(lambda: recovery.resync(self.book, facts, self._clock()))

@@ -15,6 +15,7 @@ from typing import Final
 
 from aiohttp import web
 
+from crm_core.calls.history import HistoryWriter
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
 from crm_core.errors import CrmError
@@ -28,10 +29,12 @@ from telephony.ami import AmiLink
 from telephony.book import CallBook, Line
 from telephony.journal import Journal
 from telephony.links import LinkDown, LinkUp, Received
+from telephony.sources.opening import open_log
 from telephony.tracker import Tracker
 from web.app import build_app
+from web.catching_up import CatchUp
 from web.metrics import Metrics, watch_loop
-from web.ownership import own
+from web.ownership import only_service, own
 from web.services import Services
 from web.settings import Settings, SettingsError, signing_key
 from web.sockets import SOCKETS
@@ -82,8 +85,10 @@ class Node:
             on_pop=metrics.pop_latency.observe,
         )
         self._trackers: dict[str, Tracker] = {}
+        self._catching_up: dict[str, CatchUp] = {}
         self._looked = asyncio.Event()
         metrics.watch_trackers(self._trackers)
+        metrics.watch_catching_up(self._catching_up)
         metrics.watch_service(service)
         self.services = Services(
             settings=settings,
@@ -179,14 +184,23 @@ class Node:
         tracker.adopt(running)
         parts.service.adopt(running)
         self._trackers[name] = tracker
+        catch_up = self._catching_up[name] = self._catch_up(tracker)
         watched.set()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(link.run())
                 group.create_task(journal.run())
                 group.create_task(tracker.run())
+                group.create_task(_forever(f"{name}: catching up", catch_up.run))
         finally:
             self._trackers.pop(name, None)
+            self._catching_up.pop(name, None)
+
+    def _catch_up(self, tracker: Tracker) -> CatchUp:
+        parts = self.services
+        log = self._settings.cel_of(tracker.pbx)
+        history = HistoryWriter(parts.calls, parts.staff, parts.numbering)
+        return CatchUp(tracker, open_log(log) if log is not None else None, parts.calls, history, parts.service.writer)
 
     async def _follow_revision(self) -> None:
         """Take in what commands and other nodes write about users, phones and tokens."""
@@ -227,18 +241,21 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     key = await asyncio.to_thread(signing_key, settings)
-    await upgrade(settings.database_url)
-    db = await Database.open(settings.database_url)
-    try:
-        node = Node(settings, db, key)
-        if prepared is not None:
-            prepared(node)
-        running = asyncio.create_task(node.run(stop, started or _say_started))
-        await _until_stopped(running, stop)
-    finally:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                await db.close()
+    with contextlib.ExitStack() as alone:
+        if settings.database_file is not None:
+            await asyncio.to_thread(alone.enter_context, only_service(settings.database_file))
+        await upgrade(settings.database_url)
+        db = await Database.open(settings.database_url)
+        try:
+            node = Node(settings, db, key)
+            if prepared is not None:
+                prepared(node)
+            running = asyncio.create_task(node.run(stop, started or _say_started))
+            await _until_stopped(running, stop)
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await db.close()
 
 
 async def _until_stopped(running: asyncio.Task[None], stop: asyncio.Event) -> None:

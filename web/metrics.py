@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from screenpop.service import Service
 from telephony.tracker import Tracker
+from web.catching_up import CatchUp
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 BLOCKED_SECONDS: Final = 0.020
@@ -49,6 +50,10 @@ class Metrics:
     def watch_trackers(self, trackers: Mapping[str, Tracker]) -> None:
         """Report the counters of these PBXs' trackers; the mapping may change later."""
         self.registry.register(_Trackers(trackers))
+
+    def watch_catching_up(self, catching_up: Mapping[str, CatchUp]) -> None:
+        """Report how the gaps of outages are filled from the PBXs' own logs."""
+        self.registry.register(_CatchingUp(catching_up))
 
     def watch_service(self, service: Service) -> None:
         """Report how the writing of call rows goes."""
@@ -91,6 +96,30 @@ class _Trackers(Collector):
             up.add_metric([pbx], tracker.connected)
             lag.add_metric([pbx], tracker.lag_seconds)
         yield from (*counters.values(), up, lag)
+
+
+class _CatchingUp(Collector):
+    """Reads the counters of those who fill the gaps."""
+
+    def __init__(self, catching_up: Mapping[str, CatchUp]) -> None:
+        self._catching_up = catching_up
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        told = CounterMetricFamily("callcard_recovered_calls", "Calls read from the PBX's own log", labels=["pbx"])
+        refused = CounterMetricFamily("callcard_recovery_bad_rows", "Rows of that log not understood", labels=["pbx"])
+        cut = CounterMetricFamily(
+            "callcard_recovery_cut_off", "Calls not told, their beginning is not in what was read", labels=["pbx"]
+        )
+        failed = CounterMetricFamily("callcard_recovery_failures", "Attempts to read it that failed", labels=["pbx"])
+        behind = GaugeMetricFamily("callcard_recovery_behind", "Whether a gap is not filled yet", labels=["pbx"])
+        for pbx, one in list(self._catching_up.items()):
+            told.add_metric([pbx], one.calls)
+            refused.add_metric([pbx], one.refused)
+            cut.add_metric([pbx], one.cut_off)
+            failed.add_metric([pbx], one.failures)
+            behind.add_metric([pbx], one.behind)
+        yield from (told, refused, cut, failed, behind)
 
 
 async def watch_loop(metrics: Metrics) -> None:

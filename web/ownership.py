@@ -1,9 +1,12 @@
 """One node watches a PBX: with PostgreSQL the one that holds its advisory lock, with SQLite there is only one node."""
 
 import asyncio
+import fcntl
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import text
@@ -12,10 +15,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.db import Database
 from crm_core.errors import DatabaseUnavailable
+from web.settings import SettingsError
 
 RETRY_SECONDS: Final = 2.0
 """How often a waiting node asks for the lock, and the owner whether it still has it."""
 logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def only_service(file: Path) -> Iterator[None]:
+    """Be the only service on an SQLite file, for the block; commands work beside it. Raises `SettingsError`."""
+    path = file.with_name(f"{file.name}.serve")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = path.open("ab")
+    except OSError as error:
+        raise SettingsError(f"CALLCARD_DATABASE_URL: cannot write {path}: {error.strerror}") from error
+    with held:  # the system lets go of the lock however the process ends
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SettingsError(
+                f"CALLCARD_DATABASE_URL: another service runs on {file}: stop it first, or use PostgreSQL for several"
+            ) from error
+        yield
 
 
 async def own(db: Database, what: str, work: Callable[[], Awaitable[None]], waiting: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from telephony.addresses import AmiAddress, parse_ami_urls
+from telephony.sources import LogAddress, parse_log_urls
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -32,6 +33,8 @@ class Settings:
     http_port: int = 8080
     """0 lets the system choose a free port."""
     ami: tuple[AmiAddress, ...] = ()
+    cel: tuple[LogAddress, ...] = ()
+    """Where the PBXs keep their channel event logs."""
     extensions: re.Pattern[str] = field(default_factory=lambda: re.compile("[0-9]{2,5}"))
     """Full match on an endpoint's name: these are our phones."""
     own_numbers: tuple[str, ...] = ()
@@ -43,6 +46,10 @@ class Settings:
     var_dir: Path = Path("var")
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
+
+    def cel_of(self, pbx: str) -> LogAddress | None:
+        """Return where a PBX keeps its channel event log, as far as that is set."""
+        return next((address for address in self.cel if address.name == pbx), None)
 
     @property
     def database_file(self) -> Path | None:
@@ -60,6 +67,10 @@ def load(environ: Mapping[str, str] = os.environ, toml: Path = Path("callcard.to
     for key, parse in _PARSERS.items():
         if key in values:
             read |= _parse(key, parse, values[key])
+    named = {address.name for address in read.get("ami", ())}
+    for log in read.get("cel", ()):
+        if "ami" in read and log.name not in named:
+            raise SettingsError(f"CALLCARD_CEL_URL: no PBX is named {log.name!r}: add #name as in CALLCARD_AMI_URL")
     read.setdefault("database_url", f"sqlite+aiosqlite:///{var_dir / 'callcard.db'}")
     return Settings(var_dir=var_dir, **read)
 
@@ -136,6 +147,10 @@ def _ami(value: str) -> dict[str, Any]:
     return {"ami": parse_ami_urls(value)}
 
 
+def _cel(value: str) -> dict[str, Any]:
+    return {"cel": parse_log_urls(value)}
+
+
 def _extensions(value: str) -> dict[str, Any]:
     try:
         return {"extensions": re.compile(value)}
@@ -185,6 +200,7 @@ _PARSERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "CALLCARD_DATABASE_URL": _database,
     "CALLCARD_HTTP": _http,
     "CALLCARD_AMI_URL": _ami,
+    "CALLCARD_CEL_URL": _cel,
     "CALLCARD_EXTENSIONS": _extensions,
     "CALLCARD_OWN_NUMBERS": _own_numbers,
     "CALLCARD_REGION": _region,

@@ -24,7 +24,16 @@ from crm_core.calls.rules import (
     with_contact,
 )
 from crm_core.calls.saving import batch
-from crm_core.calls.tables import CallTable, CallTag, CallWord, DispositionRow, NoteRow, ParticipantRow, TraceRow
+from crm_core.calls.tables import (
+    CallTable,
+    CallTag,
+    CallWord,
+    DispositionRow,
+    HeardRow,
+    NoteRow,
+    ParticipantRow,
+    TraceRow,
+)
 from crm_core.db import Database
 from crm_core.errors import InvalidField, NotFound
 from crm_core.numbers import Number, Numbering
@@ -95,6 +104,18 @@ class Calls:
         )
         async with self._db.read() as connection:
             return tuple(RECORD.decode(record) for record in (await connection.execute(query)).scalars())
+
+    async def heard(self, pbx: str) -> float | None:
+        """Return until when the calls of a PBX are known (epoch seconds); None when it was never heard."""
+        async with self._db.read() as connection:
+            return (await connection.execute(select(HeardRow.at).where(HeardRow.pbx == pbx))).scalar_one_or_none()
+
+    async def note_heard(self, pbx: str, at: float) -> None:
+        """Remember until when the calls of a PBX are known."""
+        statement = upsert(self._db, HeardRow)
+        statement = statement.on_conflict_do_update(index_elements=[HeardRow.pbx], set_={"at": statement.excluded.at})
+        async with self._db.write() as connection:
+            await connection.execute(statement, {"pbx": pbx, "at": at})
 
     async def get(self, call_id: str) -> CallRow | None:
         """Read one row."""

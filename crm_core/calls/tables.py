@@ -149,3 +149,12 @@ class DispositionRow(Row):
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(Text, unique=True)
     position: Mapped[int]
+
+
+class HeardRow(Row):
+    """Until when the calls of a PBX are known: what it did later is read from its own log."""
+
+    __tablename__ = "pbx_heard"
+
+    pbx: Mapped[str] = mapped_column(Text, primary_key=True)
+    at: Mapped[Instant]

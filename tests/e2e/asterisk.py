@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import wave
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.e2e.servers import Server, free_port, free_udp_port
 
@@ -59,6 +60,16 @@ type = auth
 auth_type = digest
 username = {extension}
 password = {password}
+"""
+
+
+CEL_PGSQL = """[global]
+hostname = {host}
+port = {port}
+dbname = {name}
+user = {user}
+password = unused
+table = cel
 """
 
 
@@ -185,6 +196,14 @@ class Asterisk:
     def _cli(self, command: str) -> str:
         program = ["chroot", str(self.root), "/usr/sbin/asterisk", "-C", str(self.home / "asterisk.conf")]
         return subprocess.run([*program, "-rx", command], capture_output=True, text=True, check=True).stdout
+
+    def keep_cel_in(self, url: str) -> None:
+        """Keep the channel event log in a PostgreSQL table as well."""
+        parts = urlsplit(url)
+        text = CEL_PGSQL.format(host=parts.hostname, port=parts.port, name=parts.path.strip("/"), user=parts.username)
+        (self._folder / "etc" / "cel_pgsql.conf").write_text(text)
+        self._cli("module load cel_pgsql.so")
+        assert "CEL PGSQL" in self._cli("cel show status"), self.log()
 
     @property
     def cel_file(self) -> Path:

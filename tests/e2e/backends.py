@@ -7,6 +7,13 @@ from pathlib import Path
 
 from tests.e2e.servers import Server, free_port, give_to, port_is_open
 
+CEL_TABLE = """CREATE TABLE cel (id serial PRIMARY KEY, eventtype varchar(30), eventtime timestamp,
+userdeftype varchar(255), cid_name varchar(80), cid_num varchar(80), cid_ani varchar(80), cid_rdnis varchar(80),
+cid_dnid varchar(80), exten varchar(80), context varchar(80), channame varchar(80), appname varchar(80),
+appdata varchar(80), amaflags int, accountcode varchar(20), peeraccount varchar(20), uniqueid varchar(150),
+linkedid varchar(150), userfield varchar(255), peer varchar(80), extra text)"""
+"""As Asterisk's documentation proposes it; it fills the columns that are there."""
+
 
 class PostgreSQL:
     """An own cluster in an own folder, reachable on loopback without a password; nothing in it is meant to last."""
@@ -34,6 +41,13 @@ class PostgreSQL:
         name = f"callcard_{self._databases}"
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "--template", template, name)
         return name, f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{name}"
+
+    def new_cel_table(self) -> str:
+        """Create a database with the table of Asterisk's cel_pgsql; return its CALLCARD_CEL_URL."""
+        name, _ = self.new_database()
+        command = ["psql", "-h", "127.0.0.1", "-p", str(self.port), "-q", "-c", CEL_TABLE, name]
+        self._run(*command)
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}?table=cel"
 
     def remove(self) -> None:
         """Stop it and forget its data."""

@@ -1,12 +1,18 @@
 """Calls that happened while nobody watched: taken over when still running, rebuilt from Asterisk's own log when not."""
 
 import asyncio
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.asterisk import Asterisk
-from tests.e2e.conftest import Node, Plug
+from tests.e2e.backends import PostgreSQL
+from tests.e2e.conftest import Furnished, Node, Plug
 from tests.e2e.phones import Phone
+from tests.e2e.product import Callcard
 
 pytestmark = pytest.mark.e2e
 
@@ -56,3 +62,64 @@ async def test_calls_of_an_outage_are_rebuilt_from_the_channel_event_log(
     told = {row["number"]["e164"]: (row["outcome"], row["answered_by"], row["did"], row["source"]) for row in rows}
     assert told[CLAIRE] == ("answered", "2001", DIRECT, "recovered")
     assert told[BERNARD] == ("missed", None, NO_VOICEMAIL, "recovered")
+
+
+@pytest.fixture(params=["file", "postgresql"])
+def recovering(
+    request: pytest.FixtureRequest, asterisk: Asterisk, postgresql: PostgreSQL, furnished: Furnished, tmp_path: Path
+) -> Iterator[Node]:
+    """Start Callcard with the place where Asterisk keeps its channel event log."""
+    log = f"file://{asterisk.cel_file}"
+    if request.param == "postgresql":
+        log = postgresql.new_cel_table()
+        asterisk.keep_cel_in(log)
+    folder = tmp_path / "callcard"
+    shutil.copytree(furnished.folder, folder)
+    callcard = Callcard(folder, {"CALLCARD_AMI_URL": asterisk.ami_url, "CALLCARD_CEL_URL": log})
+    asterisk.wait_idle()
+    try:
+        callcard.start()
+        yield Node(callcard, furnished.tokens)
+    finally:
+        callcard.remove()
+        print(callcard.log())  # noqa: T201 - pytest shows it beside a failure
+
+
+async def test_after_a_kill_in_mid_call_the_log_holds_what_nobody_saw(
+    recovering: Node, plug: Plug, trunk: Phone, asterisk: Asterisk
+) -> None:
+    ana, bruno, carla = await plug("2001"), await plug("2002"), await plug("2003")
+    call = await trunk.dial(DIRECT, caller=CLAIRE)
+    await (await ana.next_call()).answer()
+    await call.wait_answered()
+    async with recovering.api("ana") as api:
+        (row,) = await api.until(api.calls, lambda rows: len(rows) == 1 and rows[0]["answered_at"])
+        await api.post(f"calls/{row['id']}/notes", text="wants the blue one")
+    assert recovering.callcard.stop(signal.SIGKILL) == -signal.SIGKILL
+    await call.hang_up()
+    unseen = await trunk.dial(SUPPORT, caller=BERNARD)
+    ringing = [await phone.next_call() for phone in (bruno, carla)]
+    await ringing[0].answer()
+    await unseen.wait_answered()
+    await asyncio.to_thread(asterisk.wait_bridged)
+    await unseen.hang_up()
+    missed = await trunk.dial(NO_VOICEMAIL, caller=CLAIRE)
+    late = await carla.next_call()
+    await missed.cancel()
+    await late.wait_cancelled()
+    await asyncio.to_thread(asterisk.wait_idle)
+    recovering.callcard.start()
+    async with recovering.api() as api:
+        rows = await api.until(api.calls, lambda rows: len(rows) == 3 and all(row["ended_at"] for row in rows))
+        told = {(row["number"]["e164"], row["did"]): row for row in rows}
+        first = await api.until(
+            lambda: api.get(f"calls/{row['id']}"), lambda call: call["participants"][0]["left_at"] is not None
+        )
+    assert first["source"] == "recovered"
+    assert (first["outcome"], first["answered_by"], first["hangup_cause"]) == ("answered", "2001", 16)
+    assert [note["text"] for note in first["notes"]] == ["wants the blue one"]
+    assert 0 < first["talk_seconds"] < 30
+    queued, given_up = told[BERNARD, SUPPORT], told[CLAIRE, NO_VOICEMAIL]
+    assert (queued["outcome"], queued["answered_by"], queued["queue"]) == ("answered", "2002", "support")
+    assert (given_up["outcome"], given_up["answered_by"]) == ("missed", None)
+    assert {row["source"] for row in rows} == {"recovered"}

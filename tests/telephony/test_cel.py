@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.calls import Line
-from telephony.cel import Row, apply_row, finished_calls, new_book, read, read_line
+from telephony.calls import Line, call_id
+from telephony.cel import History, Row, apply_row, finished_calls, new_book, read, read_line
 from telephony.records import CallRecord, Outcome, Source
 from tests.telephony.recording import ASTERISK22, blocks_of, play, truth_of
 from tests.telephony.recording import new_book as new_live_book
@@ -68,8 +69,9 @@ REST = {"ChanName": "PJSIP/trunk-1", "UniqueID": "1.1", "LinkedID": "1.1", "Exte
 
 def test_both_families_of_keys_and_times_are_read() -> None:
     one, other = read(LONG | REST), read(SHORT | REST)
-    assert one == other
     assert one is not None
+    assert not one.zoned
+    assert msgspec.structs.replace(one, zoned=True) == other
     assert (one.number, one.name, one.at) == ("+7916", "Ana", 1795291294.136325)
 
 
@@ -104,6 +106,26 @@ def test_a_name_with_quotes_that_the_writer_breaks_is_mended() -> None:
 def test_a_log_read_twice_gives_the_same_calls() -> None:
     rows = rows_of(next(path for path in TRACES if path.stem == "queue_ringall_answered"))
     assert list(finished_calls(rows, LINE)) == list(finished_calls(rows, LINE))
+
+
+@pytest.mark.parametrize("path", TRACES, ids=lambda path: path.relative_to(ASTERISK22).with_suffix("").as_posix())
+def test_a_log_that_begins_in_mid_call_tells_whole_calls_only(path: Path) -> None:
+    rows = rows_of(path)
+    whole = {call.id: facts(call) for call in finished_calls(rows, LINE)}
+    for first in range(0, len(rows), 3):
+        told = list(finished_calls(rows[first:], LINE))
+        assert all(whole.get(call.id) == facts(call) for call in told)
+
+
+def test_a_consultation_is_named_as_part_of_the_call_it_was_about() -> None:
+    history = History(LINE, Source.RECOVERED)
+    rows = rows_of(next(path for path in TRACES if path.stem == "attended_transfer_refer"))
+    finished = [one for row in rows for one in history.take(row)]
+    begun = [row.uniqueid for row in rows if row.kind == "CHAN_START" and row.uniqueid == row.linkedid]
+    call, consultation = begun
+    assert [(one.call.id, one.absorbed) for one in finished] == [
+        (call_id("main", call), (call_id("main", consultation),))
+    ]
 
 
 @given(path=st.sampled_from(TRACES), data=st.data())

@@ -121,3 +121,14 @@ def test_a_var_directory_that_cannot_be_written_names_the_key(tmp_path: Path) ->
     (tmp_path / "var").write_text("a file")
     with pytest.raises(SettingsError, match="CALLCARD_VAR_DIR"):
         signing_key(Settings(database_url="sqlite+aiosqlite:///x.db", var_dir=tmp_path / "var"))
+
+
+def test_a_log_names_a_pbx_that_is_set(tmp_path: Path) -> None:
+    ami = {"CALLCARD_AMI_URL": "ami://u:s@127.0.0.1:5038#north"}
+    north = load(ami | {"CALLCARD_CEL_URL": "file:///var/log/cel.json#north"}, tmp_path / "callcard.toml").cel_of(
+        "north"
+    )
+    assert north is not None
+    assert north.path == "/var/log/cel.json"
+    with pytest.raises(SettingsError, match="CALLCARD_CEL_URL: no PBX is named 'main'"):
+        load(ami | {"CALLCARD_CEL_URL": "file:///var/log/cel.json"}, tmp_path / "callcard.toml")

@@ -42,39 +42,38 @@ def run_rebuild(options: argparse.Namespace) -> None:
         raise CommandFailed(f"{options.cel}: no such file")
     reader = _Reader(options.cel)
     written = with_database(lambda chosen, db: _rebuild(chosen, db, reader, options.pbx))
-    sys.stdout.write(f"{reader.rows} rows read, {reader.refused} not understood, {written} calls\n")
+    cut = f", {reader.cut_off} more whose beginning is not in the file" if reader.cut_off else ""
+    sys.stdout.write(f"{reader.rows} rows read, {reader.refused} not understood, {written} calls{cut}\n")
 
 
 async def _rebuild(chosen: Settings, db: "Database", reader: "_Reader", pbx: str) -> int:
-    from crm_core.calls.rules import CallToSave
+    from crm_core.calls.history import HistoryWriter
     from crm_core.calls.store import Calls
     from crm_core.numbers import Numbering
     from crm_core.staff.store import Staff
     from telephony.calls import Line
-    from telephony.cel import finished_calls
+    from telephony.cel import Finished, History
     from telephony.records import Source
 
-    users = {extension: user.name for extension, user in (await Staff(db).seats()).items()}
-    known = frozenset(users)
+    staff = Staff(db)
+    known = await staff.extensions()
     numbering = Numbering(chosen.region, chosen.own_numbers, chosen.extensions, lambda: known)
-    calls = Calls(db, numbering)
+    writer = HistoryWriter(Calls(db, numbering), staff, numbering)
+    history = History(Line(pbx, chosen.extensions, known), Source.RECOVERED)
     progress = _Progress(reader)
-    waiting: list[CallToSave] = []
+    waiting: list[Finished] = []
     written = 0
-    for call in finished_calls(reader, Line(pbx, chosen.extensions, known), Source.RECOVERED):
-        sat = {p.extension: users[p.extension] for p in call.participants if p.extension in users}
-        if call.extension in users:
-            sat[call.extension] = users[call.extension]
-        number = numbering.read(call.number, withheld=call.withheld)
-        waiting.append(CallToSave(call, number, None, 0, sat))
+    for row in reader:
+        waiting.extend(history.take(row))
         if len(waiting) >= BATCH:
-            await calls.add_many(waiting)
+            await writer.write(waiting)
             written += len(waiting)
             waiting.clear()
             progress.show(written)
-    await calls.add_many(waiting)
+    await writer.write(waiting)
     written += len(waiting)
     progress.end(written)
+    reader.cut_off = history.cut_off
     return written
 
 
@@ -85,6 +84,7 @@ class _Reader:
         self.path = path
         self.rows = 0
         self.refused = 0
+        self.cut_off = 0
         self.size = path.stat().st_size
         self.position = 0
 

@@ -4,14 +4,17 @@ import argparse
 import asyncio
 import errno
 import sys
+import time
 from typing import Final
 
 from telephony.addresses import AmiAddress
+from telephony.sources import LogAddress
 from web import settings
 from web.commands.command import CommandFailed, Commands
 from web.settings import Settings, SettingsError
 
 _SECONDS: Final = 10.0
+_LOG_SECONDS: Final = 3600.0
 
 
 def register(commands: Commands) -> None:
@@ -41,6 +44,7 @@ def run_doctor(_: argparse.Namespace) -> None:
 async def _check(chosen: Settings) -> int:
     results = [await _check_database(chosen), await _check_bus(chosen), await _check_http(chosen)]
     results += [await _check_pbx(address) for address in chosen.ami]
+    results += [await _check_cel(address) for address in chosen.cel]
     if not chosen.ami:
         _print("PASS", "pbx", "none is set; CALLCARD_AMI_URL=ami://user:secret@host:5038 connects one")
     return results.count(False)
@@ -96,6 +100,23 @@ async def _check_pbx(address: AmiAddress) -> bool:
         advice = f"Check CALLCARD_AMI_URL, manager.conf, and that {address.host}:{address.port} can be reached."
         return _print("FAIL", what, f"{problem}. {advice}")
     return _print("PASS", what, f"signed in as {address.user} at {address.host}:{address.port}")
+
+
+async def _check_cel(address: LogAddress) -> bool:
+    from telephony.sources import LogUnavailable
+    from telephony.sources.opening import open_log
+
+    what = f"call history {address.name}"
+    log = open_log(address)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            rows = 0
+            async for some in log.rows(time.time() - _LOG_SECONDS):
+                rows += len(some)
+    except (LogUnavailable, TimeoutError) as error:
+        reason = str(error) or "no answer"
+        return _print("FAIL", what, f"{reason}. Check CALLCARD_CEL_URL, cel.conf and who may read it.")
+    return _print("PASS", what, f"can be read, {rows} rows of the last hour")
 
 
 def _print(verdict: str, what: str, text: str) -> bool:
