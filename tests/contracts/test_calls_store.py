@@ -412,3 +412,11 @@ async def test_who_dialled_finds_the_call_though_nobody_rang_that_phone(calls: C
     assert [row.id for row in await calls.recent_for("ana")] == ["inside", "outside"]
     assert (await row_of(calls, "outside")).users == {"2001": "ana"}
     assert (await row_of(calls, "outside")).record.participants == ()
+
+
+async def test_until_when_a_pbx_is_known_is_remembered_for_each(calls: Calls) -> None:
+    assert await calls.heard("main") is None
+    await calls.note_heard("main", NOON)
+    await calls.note_heard("branch", NOON + 1)
+    await calls.note_heard("main", NOON + 2)
+    assert (await calls.heard("main"), await calls.heard("branch")) == (NOON + 2, NOON + 1)

@@ -85,6 +85,21 @@ def recovering(
         print(callcard.log())  # noqa: T201 - pytest shows it beside a failure
 
 
+async def _two_calls_unseen(trunk: Phone, bruno: Phone, carla: Phone, asterisk: Asterisk) -> None:
+    """Bernard reaches Bruno through the queue; then Claire gives up while Carla's phone rings."""
+    answered = await trunk.dial(SUPPORT, caller=BERNARD)
+    ringing = [await phone.next_call() for phone in (bruno, carla)]
+    await ringing[0].answer()
+    await answered.wait_answered()
+    await asyncio.to_thread(asterisk.wait_bridged)
+    await answered.hang_up()
+    missed = await trunk.dial(NO_VOICEMAIL, caller=CLAIRE)
+    late = await carla.next_call()
+    await missed.cancel()
+    await late.wait_cancelled()
+    await asyncio.to_thread(asterisk.wait_idle)
+
+
 async def test_after_a_kill_in_mid_call_the_log_holds_what_nobody_saw(
     recovering: Node, plug: Plug, trunk: Phone, asterisk: Asterisk
 ) -> None:
@@ -97,17 +112,7 @@ async def test_after_a_kill_in_mid_call_the_log_holds_what_nobody_saw(
         await api.post(f"calls/{row['id']}/notes", text="wants the blue one")
     assert recovering.callcard.stop(signal.SIGKILL) == -signal.SIGKILL
     await call.hang_up()
-    unseen = await trunk.dial(SUPPORT, caller=BERNARD)
-    ringing = [await phone.next_call() for phone in (bruno, carla)]
-    await ringing[0].answer()
-    await unseen.wait_answered()
-    await asyncio.to_thread(asterisk.wait_bridged)
-    await unseen.hang_up()
-    missed = await trunk.dial(NO_VOICEMAIL, caller=CLAIRE)
-    late = await carla.next_call()
-    await missed.cancel()
-    await late.wait_cancelled()
-    await asyncio.to_thread(asterisk.wait_idle)
+    await _two_calls_unseen(trunk, bruno, carla, asterisk)
     recovering.callcard.start()
     async with recovering.api() as api:
         rows = await api.until(api.calls, lambda rows: len(rows) == 3 and all(row["ended_at"] for row in rows))

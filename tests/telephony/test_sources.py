@@ -16,6 +16,7 @@ from telephony.cel import Row, finished_calls, read
 from telephony.records import CallRecord
 from telephony.sources import LogSource, LogUnavailable, parse_log_urls
 from telephony.sources.addresses import SAMPLE_COLUMNS
+from telephony.sources.clocks import Clock
 from telephony.sources.opening import open_log
 from tests.telephony.recording import ASTERISK22, truth_of
 from tests.telephony.test_cel import LINE
@@ -183,3 +184,27 @@ def test_a_wrong_address_names_the_fault_and_no_secret(url: str, told: str) -> N
     with pytest.raises(ValueError, match=told) as caught:
         parse_log_urls(url)
     assert "geheim" not in str(caught.value)
+
+
+def test_a_clock_with_a_zone_knows_summer_time() -> None:
+    clock = Clock(ZoneInfo("Europe/Madrid"))
+    for month, hours in ((1, 1), (7, 2)):
+        at = datetime(2026, month, 15, 12, tzinfo=UTC).timestamp()
+        assert clock.local(at) == at + hours * 3600
+        assert clock.moment(clock.local(at)) == at
+
+
+@pytest.mark.parametrize(
+    ("uniqueid", "offset"),
+    [("1795291000.5", 3600.0), ("pbx-1-1795291000.5", 3600.0), ("crm-42-a", 0.0), ("1695291000.5", 0.0)],
+)
+def test_a_zone_is_learnt_from_channels_that_tell_when_they_began(uniqueid: str, offset: float) -> None:
+    clock = Clock()
+    clock.learn(1_795_291_000.4 + 3600, uniqueid)
+    assert clock.offset == offset
+
+
+def test_a_time_that_names_its_zone_is_left_alone(told: Told) -> None:
+    row = read(told[0])
+    assert row is not None
+    assert Clock(ZoneInfo("Europe/Madrid")).right(row) is row
