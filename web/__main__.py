@@ -22,6 +22,7 @@ from crm_core.errors import CrmError
 from crm_core.numbers import Numbering
 from crm_core.people.store import People
 from crm_core.staff.store import Staff
+from crm_core.work.store import Work
 from screenpop.bus import Bus, LocalBus
 from screenpop.service import Service, Stores
 from telephony.addresses import AmiAddress
@@ -41,6 +42,8 @@ from web.sockets import SOCKETS
 
 REVISION_SECONDS: Final = 0.5
 """How often the service asks whether another process changed users, phones or tokens."""
+FOLLOW_SECONDS: Final = 0.5
+"""How soon a written call opens or closes a callback."""
 RESTART_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 75.0
 """So long a connection may stay without a whole request's head."""
@@ -97,6 +100,7 @@ class Node:
             staff=staff,
             people=people,
             calls=calls,
+            work=Work(db, numbering),
             numbering=numbering,
             service=service,
             bus=bus,
@@ -167,6 +171,7 @@ class Node:
         """Watch the PBXs and decide who must see what, as the one node that does, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(_forever("service", self.services.service.run))
+            group.create_task(_forever("callbacks", self._follow_calls))
             for address in self._settings.ami:
                 watched = asyncio.Event()
                 group.create_task(_forever(f"PBX {address.name}", partial(self._watch, address, watched)))
@@ -201,6 +206,17 @@ class Node:
         log = self._settings.cel_of(tracker.pbx)
         history = HistoryWriter(parts.calls, parts.staff, parts.numbering)
         return CatchUp(tracker, open_log(log) if log is not None else None, parts.calls, history, parts.service.writer)
+
+    async def _follow_calls(self) -> None:
+        """Open and close callbacks by the calls written meanwhile, whoever wrote them; beside the way of a pop."""
+        while True:
+            try:
+                while await self.services.work.follow():
+                    pass
+            except CrmError as error:
+                self.services.metrics.database_errors.inc()
+                logger.warning("callbacks wait for the database: %s", error)
+            await asyncio.sleep(FOLLOW_SECONDS)
 
     async def _follow_revision(self) -> None:
         """Take in what commands and other nodes write about users, phones and tokens."""

@@ -11,6 +11,7 @@ from crm_core.db import Database
 from crm_core.numbers import Numbering
 from crm_core.people.store import People
 from crm_core.staff.store import Staff
+from crm_core.work.store import Work
 from screenpop.bus import Bus
 from screenpop.service import Service
 from telephony.tracker import Tracker
@@ -28,6 +29,7 @@ class Services:
     staff: Staff
     people: People
     calls: Calls
+    work: Work
     numbering: Numbering
     service: Service
     bus: Bus

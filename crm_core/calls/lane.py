@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crm_core.calls.rules import CallToSave
@@ -26,8 +27,9 @@ class SavingLane:
     Nothing is kept here beyond the tasks that wait, so the lane is as long as its callers let it be.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, followed_from: Callable[[], float]) -> None:
         self._db = db
+        self._followed_from = followed_from
         self._turn = asyncio.Lock()
         self._waiting: deque[_Waiting] = deque()
 
@@ -62,7 +64,7 @@ class SavingLane:
                 _finish([waiting], error)
 
     async def _write(self, together: list[_Waiting]) -> None:
-        await self._db.write_batch(batch(waiting.save for waiting in together))
+        await self._db.write_batch(batch((waiting.save for waiting in together), self._followed_from()))
         _finish(together)
 
 

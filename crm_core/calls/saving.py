@@ -5,6 +5,7 @@ them: what is refused is refused by the database, whoever writes at the same tim
 databases equal, and the rule here equal to `rules.accepts`.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -40,19 +41,32 @@ ACCEPTED = (
 )
 
 
-def batch(saves: Iterable[CallToSave]) -> Batch:
-    """Return the statements that write these calls as they are now."""
+def batch(saves: Iterable[CallToSave], followed_from: float = math.inf) -> Batch:
+    """Return the statements that write these calls as they are now.
+
+    Calls that were answered or ended since `followed_from` (epoch seconds) are marked: what they mean for their client
+    is judged from the row, soon and beside.
+    """
     calls: list[tuple[object, ...]] = []
     participants: list[tuple[object, ...]] = []
     linkedids: list[tuple[object, ...]] = []
     names: list[tuple[object, ...]] = []
+    marks: list[tuple[object, ...]] = []
     for save in newest(saves).values():
         record = _RECORD.encode(save.call).decode()
         calls.append(_call(save, record))
         participants.extend(_participants(save, record))
         linkedids.extend((clean(linkedid), save.call.id) for linkedid in save.call.linkedids)
         names.extend((word, save.call.id, 0) for word in sorted(words(save.call.caller_name)))
-    return ((SAVE_CALL, calls), (SAVE_PARTICIPANT, participants), (SAVE_LINKEDID, linkedids), (SAVE_WORD, names))
+        if (save.call.ended_at or save.call.answered_at or 0.0) >= followed_from:
+            marks.append((save.call.id,))
+    return (
+        (SAVE_CALL, calls),
+        (SAVE_PARTICIPANT, participants),
+        (SAVE_LINKEDID, linkedids),
+        (SAVE_WORD, names),
+        (MARK, marks),
+    )
 
 
 def _call(save: CallToSave, record: str) -> tuple[object, ...]:
@@ -173,3 +187,4 @@ SAVE_CALL = _save_call()
 SAVE_PARTICIPANT = _save_participant()
 SAVE_LINKEDID = _once(LinkedId, ("linkedid", "call_id"))
 SAVE_WORD = _once(CallWord, ("word", "call_id", "note_id"))
+MARK = Statement("INSERT INTO call_followup (call_id) VALUES (?1)", "INSERT INTO call_followup (call_id) VALUES ($1)")

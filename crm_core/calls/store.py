@@ -44,6 +44,8 @@ from crm_core.people.rules import number_meaning, prepare_labels
 from crm_core.people.tables import ContactRow, NumberChoice, TagRow
 from crm_core.texts import clean
 from crm_core.upsert import upsert
+from crm_core.work.rules import RECENT_SECONDS
+from crm_core.work.tables import FollowUpRow
 from telephony.records import CallRecord, LegResult
 
 BATCH = 500
@@ -59,7 +61,7 @@ class Calls:
         self._db = db
         self._numbering = numbering
         self._clock = clock
-        self._lane = SavingLane(db)
+        self._lane = SavingLane(db, self._followed_from)
 
     async def save(
         self,
@@ -87,7 +89,7 @@ class Calls:
             async with self._db.read() as connection:
                 known = await known_calls(connection, [save.call.id for save in some])
                 decided = await meanings(connection, sorted({save.number.key for save in some if save.number.key}))
-            await self._db.write_batch(batch(with_contact(save, decided) for save in some))
+            await self._db.write_batch(batch((with_contact(save, decided) for save in some), self._followed_from()))
             noted = [save for save in some if save.notes and save.call.id not in known]
             if noted:
                 async with self._db.write() as connection:
@@ -169,6 +171,8 @@ class Calls:
                 await _check_contact(connection, patch.contact_id)
             if changes:
                 await connection.execute(update(CallTable).where(CallTable.id == call_id).values(**changes))
+            if patch.contact_id is not UNSET:
+                await connection.execute(insert(FollowUpRow).values(call_id=call_id))
             if patch.tags is not UNSET:
                 await self._replace_tags(connection, call_id, patch.tags)
             return (await load_calls(connection, [call_id]))[0]
@@ -192,6 +196,7 @@ class Calls:
                 changes = {"contact_id": contact_id, "contact_by_hand": True}
             changes["candidates"] = len(having)
             await connection.execute(update(CallTable).where(CallTable.id == call_id).values(**changes))
+            await connection.execute(insert(FollowUpRow).values(call_id=call_id))
             return (await load_calls(connection, [call_id]))[0]
 
     async def add_note(self, call_id: str, author: str, text: str) -> Note:
@@ -252,6 +257,9 @@ class Calls:
         async with self._db.read() as connection:
             query = select(DispositionRow.name).order_by(DispositionRow.position, DispositionRow.id)
             return tuple((await connection.execute(query)).scalars())
+
+    def _followed_from(self) -> float:
+        return self._clock() - RECENT_SECONDS
 
     async def _key_of(self, connection: AsyncConnection, call_id: str) -> str | None:
         """Return the number's key of a call that nobody else may change until we are done; raises NotFound."""

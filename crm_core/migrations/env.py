@@ -4,7 +4,8 @@ from alembic import context
 
 import crm_core.calls.tables
 import crm_core.people.tables
-import crm_core.staff.tables  # noqa: F401 imported for their tables
+import crm_core.staff.tables
+import crm_core.work.tables  # noqa: F401 imported for their tables
 from crm_core.db import Row
 
 connection = context.config.attributes["connection"]

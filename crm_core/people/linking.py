@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.calls.tables import CallTable
@@ -10,6 +10,7 @@ from crm_core.db import Database
 from crm_core.people.rules import number_meaning
 from crm_core.people.tables import ContactRow, NumberChoice, PhoneRow
 from crm_core.upsert import upsert
+from crm_core.work.tables import FollowUpRow, TaskCallRow, TaskRow
 
 CHUNK = 500
 """Keys in one statement: below every database's limit of parameters."""
@@ -22,6 +23,7 @@ async def relink(connection: AsyncConnection, keys: Iterable[str | None]) -> Non
     """
     for chunk in chunks(sorted({key for key in keys if key})):
         await _unlink(connection, chunk)
+        await _judge_again(connection, chunk)
         called = select(CallTable.number_key).where(CallTable.number_key.in_(chunk), CallTable.contact_id.is_(None))
         present = [key for key in (await connection.execute(called.distinct())).scalars() if key is not None]
         if not present:
@@ -97,6 +99,17 @@ async def _unlink(connection: AsyncConnection, keys: Sequence[str]) -> None:
         PhoneRow.number_key == NumberChoice.number_key, PhoneRow.contact_id == NumberChoice.contact_id
     )
     await connection.execute(delete(NumberChoice).where(NumberChoice.number_key.in_(keys), ~chosen))
+
+
+async def _judge_again(connection: AsyncConnection, keys: Sequence[str]) -> None:
+    """Mark the calls of these numbers that wait for a callback: they may belong to another client now."""
+    waiting = (
+        select(TaskCallRow.call_id)
+        .join(TaskRow, TaskRow.id == TaskCallRow.task_id)
+        .where(TaskRow.closed_at.is_(None), TaskRow.number_key.in_(keys))
+        .distinct()
+    )
+    await connection.execute(insert(FollowUpRow).from_select(["call_id"], waiting))
 
 
 async def meanings(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, tuple[int | None, int]]:

@@ -20,6 +20,7 @@ from crm_core.numbers import Numbering
 from crm_core.people.store import People
 from crm_core.staff.passwords import Passwords
 from crm_core.staff.store import Staff
+from crm_core.work.store import Work
 
 POSTGRESQL = "CALLCARD_TEST_POSTGRESQL_URL"
 BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.postgresql)]
@@ -109,6 +110,11 @@ def people(db: Database, numbering: Numbering, clock: Clock) -> People:
 @pytest.fixture
 def calls(db: Database, numbering: Numbering, clock: Clock) -> Calls:
     return Calls(db, numbering, clock=clock)
+
+
+@pytest.fixture
+def work(db: Database, numbering: Numbering, clock: Clock) -> Work:
+    return Work(db, numbering, clock=clock)
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
-import crm_core.calls.tables  # noqa: F401 its tables are compared
+import crm_core.calls.tables
+import crm_core.work.tables  # noqa: F401 their tables are compared
 from crm_core.db import Database, Row, upgrade
 
 

@@ -127,7 +127,7 @@ async def test_lists_are_read_page_by_page(service: Running) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["contacts", "calls", "users", "agents", "queues", "dispositions", "phones/unassigned"],
+    ["contacts", "calls", "users", "agents", "queues", "dispositions", "tasks", "phones/unassigned"],
 )
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=many", "limit=", "cursor=nonsense!"])
 async def test_wrong_pages_are_refused(service: Running, path: str, query: str) -> None:

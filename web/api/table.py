@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from web import auth
-from web.api import agents, board, browser, calls, contacts, documents, live, me, users
+from web.api import agents, board, browser, calls, contacts, documents, live, me, tasks, users
 from web.api.routes import PREFIX, Route
 
 ROUTES: tuple[Route, ...] = (
@@ -13,6 +13,7 @@ ROUTES: tuple[Route, ...] = (
     *board.routes,
     *agents.routes,
     *live.routes,
+    *tasks.routes,
     *users.routes,
 )
 
