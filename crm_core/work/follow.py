@@ -62,9 +62,12 @@ class _Client:
 
 
 async def follow(connection: AsyncConnection, now: float) -> int:
-    """Judge the clients of the calls marked longest ago; return how many marks are done."""
+    """Judge the clients of the calls marked longest ago; return how many marks are done.
+
+    Two at once wait for each other at the marks, so that neither judges from what the other is about to change.
+    """
     query = select(FollowUpRow.id, FollowUpRow.call_id).order_by(FollowUpRow.id).limit(TOGETHER)
-    marks = (await connection.execute(query.with_for_update(skip_locked=True))).all()
+    marks = (await connection.execute(query.with_for_update())).all()
     if not marks:
         return 0
     for key in await _concerned(connection, sorted({mark.call_id for mark in marks})):

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 
 from msgspec import UNSET
 from sqlalchemy import Select, func, insert, select, tuple_, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.calls.tables import CallTable
 from crm_core.db import Database
-from crm_core.errors import InvalidField, NotFound
+from crm_core.errors import CrmError, InvalidField, NotFound
 from crm_core.numbers import Numbering
 from crm_core.pages import Page, Position, decode_position, encode_cursor
 from crm_core.people.linking import meanings
@@ -50,12 +50,19 @@ class Work:
         self._clock = clock
 
     async def follow(self) -> int:
-        """Judge the clients of calls written since the last time; return how many calls. Raises DatabaseUnavailable."""
-        async with self._db.read() as connection:
-            if (await connection.execute(select(FollowUpRow.id).limit(1))).one_or_none() is None:
-                return 0
-        async with self._db.write() as connection:
-            return await follow(connection, self._clock())
+        """Judge the clients of calls written since the last time; return how many calls.
+
+        Raises DatabaseUnavailable, or CrmError when another writer was in the way: the marks are still there then.
+        """
+        try:
+            async with self._db.read() as connection:
+                if (await connection.execute(select(FollowUpRow.id).limit(1))).one_or_none() is None:
+                    return 0
+            async with self._db.write() as connection:
+                return await follow(connection, self._clock())
+        except DBAPIError as error:
+            # Somebody promised the same client a call, or another node judged at once: the next round sees theirs.
+            raise CrmError(f"calls are judged again: {error.orig}") from error
 
     async def get(self, task_id: int) -> Task:
         """Read a task with its history; raises NotFound."""
@@ -86,6 +93,13 @@ class Work:
     async def promise(self, draft: TaskDraft, by: str) -> Task:
         """Promise a client a call; a callback that is open already gets the promise. Raises InvalidField."""
         subject, priority = check_subject(draft.subject), check_priority(draft.priority)
+        try:
+            return await self._promise(draft, by, subject, priority)
+        except IntegrityError:
+            # A missed call opened the client's callback meanwhile: the promise joins it.
+            return await self._promise(draft, by, subject, priority)
+
+    async def _promise(self, draft: TaskDraft, by: str, subject: str, priority: int) -> Task:
         now = self._clock()
         async with self._db.write() as connection:
             owner = await _user(connection, draft.owner)

@@ -7,7 +7,7 @@ import pytest
 
 from crm_core.calls.rules import CallPatch, CallToSave
 from crm_core.calls.store import Calls
-from crm_core.errors import InvalidField, NotFound
+from crm_core.errors import CrmError, InvalidField, NotFound
 from crm_core.numbers import Number, Numbering, NumberKind
 from crm_core.people.rules import ContactDraft, PhoneDraft
 from crm_core.people.store import People
@@ -163,6 +163,20 @@ async def test_two_nodes_following_at_once_make_one_callback(desk: Desk) -> None
         await desk.calls.save(missed(name, NOON), NUMBER)
     await asyncio.gather(*(desk.work.follow() for _ in range(4)))
     assert [task.missed for task in await desk.open()] == [3]
+
+
+async def test_promised_and_missed_at_once_is_one_callback(desk: Desk) -> None:
+    for turn in range(5):
+        number = f"+3314000010{turn}"
+        await desk.calls.save(missed(f"call {turn}", NOON, number=number), desk.numbering.read(number))
+        promise = TaskDraft(due_at=NOON + 7200, number=number)
+        done = await asyncio.gather(
+            desk.work.promise(promise, "ana"), desk.work.promise(promise, "sue"), desk.work.follow(),
+            return_exceptions=True,
+        )  # fmt: skip
+        assert all(isinstance(one, (Task, int, CrmError)) for one in done)
+    await desk.follow()
+    assert [(task.missed, task.promised) for task in await desk.open()] == [(1, True)] * 5
 
 
 async def test_an_imported_history_makes_no_callbacks(desk: Desk, clock: Clock) -> None:
