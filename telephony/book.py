@@ -177,6 +177,7 @@ def absorb(draft: Draft, keep: Conversation, drop: Conversation) -> None:
     keep.past.extend(drop.past)
     for linkedid in drop.linkedids:
         keep.saw_linkedid(linkedid)
+    keep.recordings.extend(drop.recordings)
     moved = [leg for extension, leg in drop.legs.items() if extension not in keep.legs]
     for leg in moved:
         keep.legs[leg.extension] = leg

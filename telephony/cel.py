@@ -400,6 +400,8 @@ def _app_start(cel: CelBook, row: Row, seen: _Seen) -> list[ev.Event]:
         return [ev.ApplicationEntered(row.at, _party(row), "Queue", row.argument)]
     if row.application == "VoiceMail":
         return [ev.ApplicationEntered(row.at, _party(row), "VoiceMail", row.argument)]
+    if row.application == "MixMonitor":
+        return [ev.MonitorStart(row.at, _party(row), name)]
     return []
 
 

@@ -15,6 +15,7 @@ from telephony.records import (
     LegResult,
     Outcome,
     Participant,
+    Recording,
     Source,
     TimelineEntry,
     Transfer,
@@ -119,6 +120,7 @@ class Conversation:
     """When a channel of it was last seen hanging up."""
     linkedids: list[str] = field(default_factory=list)
     timeline: list[TimelineEntry] = field(default_factory=list)
+    recordings: list[Recording] = field(default_factory=list)
     source: Source = Source.LIVE
 
     def note(self, at: float, what: str, extension: str | None = None, detail: str | None = None) -> None:
@@ -222,6 +224,7 @@ class Conversation:
             hung_up=len(self.past),
             caller=self.caller,
             called=self.called,
+            recordings=tuple(self.recordings),
         )
 
     def _extension(self) -> str | None:

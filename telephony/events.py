@@ -272,6 +272,24 @@ class VoicemailStatus(msgspec.Struct, frozen=True):
     channel: str
     uniqueid: str
     saved: bool
+    file: str = ""
+    """The message as the PBX names it: a path without ending; empty when it was not told."""
+
+
+class MonitorStart(msgspec.Struct, frozen=True):
+    """MixMonitor records a channel; told twice (variable, then event), of which one may lack the file."""
+
+    at: float
+    party: Party
+    file: str
+    """Absolute path on the PBX; empty when it was not told."""
+
+
+class MonitorStop(msgspec.Struct, frozen=True):
+    """MixMonitor was told to stop recording a channel."""
+
+    at: float
+    party: Party
 
 
 class ChanSpyStart(msgspec.Struct, frozen=True):
@@ -324,6 +342,8 @@ Event = (
     | ConfbridgeLeave
     | ApplicationEntered
     | VoicemailStatus
+    | MonitorStart
+    | MonitorStop
     | ChanSpyStart
     | DeviceState
     | Shutdown
@@ -424,6 +444,8 @@ def _application(fields: Fields, at: float) -> Event | None:
 
 def _variable(fields: Fields, at: float) -> Event | None:
     name, value = fields.get("Variable"), fields.get("Value", "")
+    if name == "MIXMONITOR_FILENAME":
+        return MonitorStart(at, _need(fields), value) if value else None
     if name == "VMSTATUS":
         saved = value == "SUCCESS"
     elif name == "VM_MESSAGEFILE":
@@ -433,7 +455,8 @@ def _variable(fields: Fields, at: float) -> Event | None:
     else:
         return None
     channel, uniqueid = fields.get("Channel"), fields.get("Uniqueid")
-    return VoicemailStatus(at, channel, uniqueid, saved) if channel and uniqueid else None
+    file = value if name == "VM_MESSAGEFILE" else ""
+    return VoicemailStatus(at, channel, uniqueid, saved, file) if channel and uniqueid else None
 
 
 def _originate(fields: Fields, at: float) -> Event:
@@ -500,6 +523,8 @@ _PARSERS: Final[dict[str, Callable[[Fields, float], Event | None]]] = {
     "ConfbridgeLeave": lambda f, at: ConfbridgeLeave(at, _need(f), f.get("Conference", "")),
     "Newexten": _application,
     "VarSet": _variable,
+    "MixMonitorStart": lambda f, at: MonitorStart(at, _need(f), f.get("ChanVariable(MIXMONITOR_FILENAME)", "")),
+    "MixMonitorStop": lambda f, at: MonitorStop(at, _need(f)),
     "ChanSpyStart": lambda f, at: ChanSpyStart(at, _need(f, "Spyer")),
     "DeviceStateChange": lambda f, at: DeviceState(at, f.get("Device", ""), f.get("State", "")),
     "Shutdown": lambda _, at: Shutdown(at),
@@ -510,7 +535,7 @@ WANTED: Final[frozenset[bytes]] = frozenset(name.encode() for name in _PARSERS)
 
 NEEDLES: Final[dict[bytes, tuple[bytes, ...]]] = {
     b"Newexten": (b"\nApplication: VoiceMail\r", b"\nApplication: Queue\r"),
-    b"VarSet": (b"\nVariable: VMSTATUS", b"\nVariable: VM_MESSAGEFILE"),
+    b"VarSet": (b"\nVariable: VMSTATUS", b"\nVariable: VM_MESSAGEFILE", b"\nVariable: MIXMONITOR_FILENAME"),
     b"DeviceStateChange": (b"\nDevice: PJSIP/", b"\nDevice: SIP/"),
 }
 """Frequent events of which few matter: a block without one of these texts is skipped as well."""

@@ -7,6 +7,7 @@ from telephony.book import CallBook, Draft, call_of, new_call, show
 from telephony.channels import Channel, forget, remember_gone
 from telephony.conversations import Conversation, leg_result
 from telephony.dialing import rings, stop_ringing
+from telephony.monitoring import stop_recordings
 from telephony.parties import known, take_number
 from telephony.records import ChangeKind, Direction, LegResult
 from telephony.talking import check_talk, originator_answers
@@ -110,6 +111,7 @@ def hang_up(draft: Draft, channel: Channel, cause: int | None) -> None:
     call.past.append(channel.uniqueid)
     call.last_hangup_at = draft.at
     call.end_hold(channel.uniqueid, draft.at)
+    stop_recordings(call, channel.uniqueid, draft.at)
     if call.caller == channel.uniqueid:
         call.hangup_cause = cause
     elif not channel.is_local and (channel.dialed_by is not None or channel.originated):

@@ -100,6 +100,26 @@ class TimelineEntry:
     detail: str | None = None
 
 
+class RecordingKind(StrEnum):
+    """Who is heard: the parties of the call, or the caller alone who left a message."""
+
+    CALL = "call"
+    VOICEMAIL = "voicemail"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording the PBX makes or made of a conversation; `ended_at` is None while it runs."""
+
+    kind: RecordingKind
+    file: str
+    """As the PBX names it: an absolute path (voicemail: without ending); empty when it was not told."""
+    channel: str
+    """Uniqueid of the channel that is or was recorded."""
+    started_at: float
+    ended_at: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class CallRecord:
     """One conversation as a person would tell it, finished or still running (`ended_at` is None, `outcome` None)."""
@@ -138,6 +158,7 @@ class CallRecord:
     """Uniqueid of the channel that began it."""
     called: str | None = None
     """Internal calls: the extension or service that was dialled; outbound: the number as dialled."""
+    recordings: tuple[Recording, ...] = ()
 
 
 class ChangeKind(StrEnum):

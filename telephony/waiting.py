@@ -2,6 +2,7 @@
 
 from telephony import events as ev
 from telephony.book import CallBook, Draft, call_of, show
+from telephony.monitoring import message_saved
 from telephony.parties import call_in_midstream, known
 from telephony.queues import Queue, status_from_word
 from telephony.records import ChangeKind, Direction, MemberStatus, PhoneChange, QueueChange
@@ -135,6 +136,8 @@ def voicemail_status(draft: Draft, event: ev.VoicemailStatus) -> None:
     call = call_of(draft.book, channel) if channel is not None else None
     if call is not None:
         call.voicemail_entered = True
+        if event.file:
+            message_saved(call, event)
         call.voicemail_saved = event.saved or call.voicemail_saved is True
 
 

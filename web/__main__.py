@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -21,6 +21,10 @@ from crm_core.db import Database, upgrade
 from crm_core.errors import CrmError
 from crm_core.numbers import Numbering
 from crm_core.people.store import People
+from crm_core.recordings.collector import Collector
+from crm_core.recordings.folder import Folder
+from crm_core.recordings.places import Source, Sources
+from crm_core.recordings.store import Recordings
 from crm_core.staff.store import Staff
 from crm_core.work.store import Work
 from screenpop.bus import Bus, LocalBus
@@ -30,6 +34,7 @@ from telephony.ami import AmiLink
 from telephony.book import CallBook, Line
 from telephony.journal import Journal
 from telephony.links import LinkDown, LinkUp, Received
+from telephony.records import Change
 from telephony.sources.opening import open_log
 from telephony.tracker import Tracker
 from web.app import build_app
@@ -37,7 +42,7 @@ from web.catching_up import CatchUp
 from web.metrics import Metrics, watch_loop
 from web.ownership import only_service, own
 from web.services import Services
-from web.settings import Settings, SettingsError, signing_key
+from web.settings import MONITOR, Settings, SettingsError, signing_key
 from web.sockets import SOCKETS
 
 REVISION_SECONDS: Final = 0.5
@@ -87,6 +92,7 @@ class Node:
             first_seq=0 if settings.bus_url is None else int(time.time() * 1000),
             on_pop=metrics.pop_latency.observe,
         )
+        recordings, sources = Recordings(db), recording_sources(settings)
         self._trackers: dict[str, Tracker] = {}
         self._catching_up: dict[str, CatchUp] = {}
         self._looked = asyncio.Event()
@@ -104,6 +110,9 @@ class Node:
             numbering=numbering,
             service=service,
             bus=bus,
+            recordings=recordings,
+            collector=Collector(recordings, calls, sources),
+            sources=sources,
             metrics=metrics,
             trackers=self._trackers,
         )
@@ -172,6 +181,7 @@ class Node:
         async with asyncio.TaskGroup() as group:
             group.create_task(_forever("service", self.services.service.run))
             group.create_task(_forever("callbacks", self._follow_calls))
+            group.create_task(_forever("recordings", self.services.collector.run))
             for address in self._settings.ami:
                 watched = asyncio.Event()
                 group.create_task(_forever(f"PBX {address.name}", partial(self._watch, address, watched)))
@@ -184,7 +194,7 @@ class Node:
         link = AmiLink(address)
         journal = Journal(self._settings.var_dir / "journal", name=name)
         book = CallBook(Line(name, self._settings.extensions, self._extensions.known))
-        tracker = Tracker(link, book, journal, partial(parts.service.submit, name))
+        tracker = Tracker(link, book, journal, partial(self._deliver, name))
         running = await parts.calls.open_calls(name)
         tracker.adopt(running)
         parts.service.adopt(running)
@@ -218,6 +228,11 @@ class Node:
                 logger.warning("callbacks wait for the database: %s", error)
             await asyncio.sleep(FOLLOW_SECONDS)
 
+    def _deliver(self, name: str, changes: Sequence[Change]) -> None:
+        """Hand on what changed at a PBX; first to those who show it."""
+        self.services.service.submit(name, changes)
+        self.services.collector.submit(changes)
+
     async def _follow_revision(self) -> None:
         """Take in what commands and other nodes write about users, phones and tokens."""
         seen: int | None = None
@@ -239,6 +254,19 @@ class Node:
             tracker.set_extensions(self._extensions.known)
         await parts.service.reload_seats()
         await self.app[SOCKETS].recheck()
+
+
+def recording_sources(settings: Settings) -> Sources:
+    """Return where the recordings of each PBX lie."""
+    prefixes, patterns = settings.recordings_prefix, settings.recordings_pattern
+    return Sources(
+        {
+            pbx: Source(
+                Folder(folder), prefixes.get(pbx) or prefixes.get("") or MONITOR, patterns.get(pbx) or patterns.get("")
+            )
+            for pbx, folder in settings.recordings.items()
+        }
+    )
 
 
 async def serve(

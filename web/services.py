@@ -10,6 +10,9 @@ from crm_core.calls.store import Calls
 from crm_core.db import Database
 from crm_core.numbers import Numbering
 from crm_core.people.store import People
+from crm_core.recordings.collector import Collector
+from crm_core.recordings.places import Sources
+from crm_core.recordings.store import Recordings
 from crm_core.staff.store import Staff
 from crm_core.work.store import Work
 from screenpop.bus import Bus
@@ -33,6 +36,9 @@ class Services:
     numbering: Numbering
     service: Service
     bus: Bus
+    recordings: Recordings
+    collector: Collector
+    sources: Sources
     metrics: Metrics
     trackers: Mapping[str, Tracker] = field(default_factory=dict)
     """The PBXs this node owns, by name; a PBX that another node holds is not in it."""

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from crm_core.recordings.paths import Pattern
+from crm_core.recordings.rules import AgentsMay
 from telephony.addresses import AmiAddress, parse_ami_urls
 from telephony.sources import LogAddress, parse_log_urls
 
+MONITOR = "/var/spool/asterisk/monitor"
+"""Where Asterisk keeps its recordings unless it was told otherwise."""
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -43,6 +47,12 @@ class Settings:
     bus_url: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
     """None: `signing_key` generates one into `var_dir`."""
+    recordings: Mapping[str, Path] = field(default_factory=dict)
+    """Folder of the PBX's recordings, by the PBX's name; "" is any PBX."""
+    recordings_prefix: Mapping[str, str] = field(default_factory=dict)
+    """What a PBX calls that folder; without one `MONITOR`."""
+    recordings_pattern: Mapping[str, Pattern] = field(default_factory=dict)
+    recordings_agents: AgentsMay = AgentsMay.OWN
     var_dir: Path = Path("var")
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
@@ -183,6 +193,43 @@ def _secret(value: str) -> dict[str, Any]:
     return {"secret_key": value}
 
 
+def _by_pbx(value: str) -> dict[str, str]:
+    """Read `VALUE VALUE#PBX ...`: a value without name counts for every PBX that has none of its own."""
+    values: dict[str, str] = {}
+    for part in value.split():
+        text, _, pbx = part.partition("#")
+        if pbx in values:
+            raise ValueError(f"there are two values for {f'#{pbx}' if pbx else 'every PBX'}")
+        values[pbx] = text
+    return values
+
+
+def _recordings(value: str) -> dict[str, Any]:
+    folders = {pbx: Path(text) for pbx, text in _by_pbx(value).items()}
+    for folder in folders.values():
+        if not folder.is_absolute():
+            raise ValueError(f"{str(folder)!r} is no folder: write its whole path, /var/spool/asterisk/monitor")
+    return {"recordings": folders}
+
+
+def _recordings_prefix(value: str) -> dict[str, Any]:
+    prefixes = _by_pbx(value)
+    for prefix in prefixes.values():
+        if not prefix.startswith("/"):
+            raise ValueError(f"{prefix!r} is no folder: write its whole path as the PBX knows it")
+    return {"recordings_prefix": prefixes}
+
+
+def _recordings_pattern(value: str) -> dict[str, Any]:
+    return {"recordings_pattern": {pbx: Pattern.parse(text) for pbx, text in _by_pbx(value).items()}}
+
+
+def _recordings_agents(value: str) -> dict[str, Any]:
+    if value.lower() not in set(AgentsMay):
+        raise ValueError(f"{value!r} is neither own nor none")
+    return {"recordings_agents": AgentsMay(value.lower())}
+
+
 def _log_level(value: str) -> dict[str, Any]:
     if value.lower() not in LOG_LEVELS:
         raise ValueError(f"{value!r} is none of {', '.join(LOG_LEVELS)}")
@@ -206,6 +253,10 @@ _PARSERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "CALLCARD_REGION": _region,
     "CALLCARD_BUS_URL": _bus,
     "CALLCARD_SECRET_KEY": _secret,
+    "CALLCARD_RECORDINGS": _recordings,
+    "CALLCARD_RECORDINGS_PREFIX": _recordings_prefix,
+    "CALLCARD_RECORDINGS_PATTERN": _recordings_pattern,
+    "CALLCARD_RECORDINGS_AGENTS": _recordings_agents,
     "CALLCARD_LOG": _log_level,
     "CALLCARD_LOG_FORMAT": _log_format,
 }

@@ -12,6 +12,7 @@ from crm_core.columns import begins_with
 from crm_core.numbers import Number, Numbering, NumberKind
 from crm_core.people.search import matching_contacts, search_words
 from crm_core.people.tables import ContactRow, TagRow
+from crm_core.recordings.store import load_recordings
 from crm_core.texts import clean
 from telephony.records import CallRecord
 
@@ -33,7 +34,6 @@ async def load_calls(connection: AsyncConnection, ids: Sequence[str]) -> list[Ca
             row.contact_id,
             ContactRow.name.label("contact_name"),
             row.candidates,
-            row.recording,
             row.disposition,
         )
         .outerjoin(ContactRow, ContactRow.id == row.contact_id)
@@ -43,6 +43,7 @@ async def load_calls(connection: AsyncConnection, ids: Sequence[str]) -> list[Ca
     users = await _users(connection, ids)
     tags = await _tags(connection, ids)
     notes = await load_notes(connection, ids)
+    recordings = await load_recordings(connection, ids)
     return [
         CallRow(
             record=RECORD.decode(call.record),
@@ -50,10 +51,10 @@ async def load_calls(connection: AsyncConnection, ids: Sequence[str]) -> list[Ca
             contact=ContactName(call.contact_id, call.contact_name) if call.contact_id is not None else None,
             candidates=call.candidates,
             users=users.get(call.id, {}),
-            recording=call.recording,
             disposition=call.disposition,
             tags=tuple(tags.get(call.id, ())),
             notes=tuple(notes.get(call.id, ())),
+            recordings=tuple(recordings.get(call.id, ())),
         )
         for call in (found[identity] for identity in ids if identity in found)
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from msgspec import UNSET, Struct, UnsetType
 
 from crm_core.numbers import Number
+from crm_core.recordings.rules import Recording
 from crm_core.texts import bounded, line
 from telephony.records import CallRecord, Direction, LegResult, Outcome, Source
 
@@ -49,10 +50,10 @@ class CallRow:
     candidates: int = 0
     users: Mapping[str, str] = field(default_factory=dict)
     """User name by extension, as it was during the call (phones without a user are absent)."""
-    recording: str | None = None
     disposition: str | None = None
     tags: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    recordings: tuple[Recording, ...] = ()
 
     @property
     def id(self) -> str:

@@ -42,6 +42,7 @@ from crm_core.people.labels import label_ids
 from crm_core.people.linking import meanings, owners, remember_choice
 from crm_core.people.rules import number_meaning, prepare_labels
 from crm_core.people.tables import ContactRow, NumberChoice, TagRow
+from crm_core.recordings.store import move_recordings
 from crm_core.texts import clean
 from crm_core.upsert import upsert
 from crm_core.work.rules import RECENT_SECONDS
@@ -226,6 +227,7 @@ class Calls:
                 update(NoteRow).where(NoteRow.call_id == absorbed).values(call_id=into, draft=False)
             )
             await connection.execute(update(TraceRow).where(TraceRow.call_id == absorbed).values(moved))
+            await move_recordings(connection, absorbed, into)
             await connection.execute(delete(CallTable).where(CallTable.id == absorbed))
 
     async def add_trace(self, call_id: str, entries: Sequence[TraceEntry]) -> None:

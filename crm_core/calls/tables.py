@@ -52,7 +52,6 @@ class CallTable(Row):
     wait_seconds: Mapped[Instant]
     talk_seconds: Mapped[Instant]
     source: Mapped[str] = mapped_column(Text)
-    recording: Mapped[str | None] = mapped_column(Text)
     disposition: Mapped[str | None] = mapped_column(Text)
     record: Mapped[str] = mapped_column(Text)
 

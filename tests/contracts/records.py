@@ -1,5 +1,7 @@
 """Calls as the call book hands them on, for tests of the log."""
 
+from dataclasses import replace
+
 from telephony.records import (
     CallPhase,
     CallRecord,
@@ -7,6 +9,7 @@ from telephony.records import (
     LegResult,
     Outcome,
     Participant,
+    Recording,
     Source,
     TimelineEntry,
 )
@@ -89,3 +92,7 @@ def missed(call_id: str, at: float, *, number: str | None = CLAIRE, extension: s
         ended_at=at + 20,
         wait_seconds=19.0,
     )
+
+
+def recorded_as(call: CallRecord, *recordings: Recording) -> CallRecord:
+    return replace(call, recordings=recordings)

@@ -39,7 +39,7 @@ async def test_a_row_is_read_as_it_was_saved(people: People, calls: Calls) -> No
     assert (row.id, row.record, row.number) == ("one", record, NUMBER)
     assert row.contact is not None
     assert (row.contact.id, row.contact.name, row.candidates, row.users) == (contact_id, "Claire", 1, {"2001": "ana"})
-    assert (row.recording, row.disposition, row.tags, row.notes) == (None, None, (), ())
+    assert (row.recordings, row.disposition, row.tags, row.notes) == ((), None, (), ())
     assert await calls.get("two") is None
     assert await calls.get("on\0e") == row
 

@@ -29,11 +29,27 @@ class Caller:
         assert status == 0, f"sipp ended with {status}\n{errors}"
 
 
+def _speaking(script: str, folder: Path) -> str:
+    """Let the scenario send a hum (A-law) over and over once the PBX has answered."""
+    sound = folder / "hum.alaw"
+    sound.write_bytes(bytes((0x25, 0x35, 0xA5, 0xB5)) * 8000)
+    stream = f'<nop><action><exec rtp_stream="{sound},-1,8,PCMA/8000"/></action></nop>'
+    script = script.replace("[media_port]", "[rtpstream_audio_port]")
+    return script.replace('<recv request="BYE"', f'{stream}\n  <recv request="BYE"', 1)
+
+
 @contextlib.asynccontextmanager
 async def customer(
-    sip_port: int, did: str, caller: str, *, name: str = "", talk_seconds: float = 2, scenario: str = "talk"
+    sip_port: int,
+    did: str,
+    caller: str,
+    *,
+    name: str = "",
+    talk_seconds: float = 2,
+    scenario: str = "talk",
+    speaks: bool = False,
 ) -> AsyncIterator[Caller]:
-    """Let a customer call `did`; SIPp is ended with the block."""
+    """Let a customer call `did`; `speaks`: sound is sent, as from a phone. SIPp is ended with the block."""
     with tempfile.TemporaryDirectory(prefix="callcard-sipp-") as folder:
         local = [
             "-i",
@@ -47,6 +63,8 @@ async def customer(
         ]
         keys = {"did": did, "caller": caller, "name": name}
         script = (SCENARIOS / f"{scenario}.xml").read_text().replace("[talk]", str(round(talk_seconds * 1000)))
+        if speaks:
+            script = _speaking(script, Path(folder))
         played = Path(folder) / "scenario.xml"
         played.write_text(script)
         named = [part for key, value in keys.items() for part in ("-key", key, value)]

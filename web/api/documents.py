@@ -14,7 +14,7 @@ from web.api.routes import PREFIX, Route
 
 DOCUMENT_PATH: Final = f"{PREFIX}/openapi.json"
 _REFERENCE: Final = "#/components/schemas/{name}"
-_INTEGERS: Final = frozenset({"contact_id", "task_id"})
+_INTEGERS: Final = frozenset({"contact_id", "n", "task_id"})
 """Names in a path that are numbers; the others are text."""
 
 Json = dict[str, Any]
@@ -97,6 +97,11 @@ def _responses(route: Route, refs: dict[Any, Json]) -> Json:
     good: Json = {"description": HTTPStatus(route.status).phrase}
     if route.returns is not None:
         good["content"] = {"application/json": {"schema": refs[route.returns]}}
+    if route.media is not None:
+        good["content"] = {route.media: {"schema": {"type": "string", "format": "binary"}}}
+        return {"200": good, "206": good | {"description": HTTPStatus.PARTIAL_CONTENT.phrase}} | {
+            str(status): _problem(status) for status in sorted(_problem_statuses(route))
+        }
     if route.versioned and route.status == HTTPStatus.OK:
         good["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "Version of the object."}}
     return {str(route.status): good} | {str(status): _problem(status) for status in sorted(_problem_statuses(route))}

@@ -1,15 +1,18 @@
 """The JSON of the API, as the public contract writes it, and how it is made from what the stores return."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from crm_core.calls import rules as calls
 from crm_core.people import rules as people
+from crm_core.recordings import rules as recorded
+from crm_core.recordings.rules import Deed, RecordingState
 from crm_core.staff.rules import Role, Scope, UnassignedPhone, User
 from screenpop.messages import optional_timestamp, timestamp
 from telephony import records
-from telephony.records import Direction, LegResult, Outcome, Source, TransferKind
+from telephony.records import Direction, LegResult, Outcome, RecordingKind, Source, TransferKind
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="RFC 3339, UTC, milliseconds")]
 Seconds = Annotated[float, Meta(description="Seconds")]
@@ -61,6 +64,39 @@ class Note(Struct, frozen=True):
     draft: bool = False
 
 
+class Recording(Struct, frozen=True):
+    """One recording; `audio` is where it is heard, null until it is ready; not `playable`: to download only."""
+
+    n: int
+    kind: RecordingKind
+    state: RecordingState
+    started_at: Time
+    ended_at: Time | None
+    seconds: Seconds | None
+    size: int | None
+    channel: str
+    playable: bool
+    audio: str | None
+
+
+class RecordingAccess(Struct, frozen=True):
+    """Somebody heard or deleted a recording."""
+
+    n: int
+    user: str
+    what: Deed
+    at: Time
+
+
+class RecordingList(Struct, frozen=True):
+    """The recordings of a call, whether the asker may hear them, and (to supervisors) who did."""
+
+    items: tuple[Recording, ...]
+    next: str | None
+    may_listen: bool
+    accesses: tuple[RecordingAccess, ...]
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """One conversation as a person would tell it; `ended_at` and `outcome` are null while it runs."""
 
@@ -87,6 +123,7 @@ class Call(Struct, frozen=True, kw_only=True):
     talk_seconds: Seconds
     hangup_cause: int | None
     recording: str | None
+    recordings: tuple[Recording, ...]
     disposition: str | None
     tags: tuple[str, ...]
     notes: tuple[Note, ...]
@@ -227,6 +264,7 @@ def call_details(row: calls.CallRow, trace: tuple[calls.TraceEntry, ...]) -> Cal
 
 def _call_fields(row: calls.CallRow) -> dict[str, Any]:
     record = row.record
+    heard = recordings(row.recordings)
     return {
         "id": record.id,
         "pbx": record.pbx,
@@ -250,7 +288,8 @@ def _call_fields(row: calls.CallRow) -> dict[str, Any]:
         "wait_seconds": record.wait_seconds,
         "talk_seconds": record.talk_seconds,
         "hangup_cause": record.hangup_cause,
-        "recording": row.recording,
+        "recording": next((one.audio for one in heard if one.audio is not None), None),
+        "recordings": heard,
         "disposition": row.disposition,
         "tags": row.tags,
         "notes": tuple(note(one) for one in row.notes),
@@ -268,6 +307,27 @@ def _participant(one: records.Participant, row: calls.CallRow) -> Participant:
         optional_timestamp(one.left_at),
         one.result,
         one.talk_seconds,
+    )
+
+
+def recordings(rows: Sequence[recorded.Recording]) -> tuple[Recording, ...]:
+    """Write the recordings of a call, numbered from 1 in the order they began."""
+    return tuple(_recording(one, n) for n, one in enumerate(rows, 1))
+
+
+def _recording(one: recorded.Recording, n: int) -> Recording:
+    file = recorded.format_of(one.path)
+    return Recording(
+        n,
+        one.kind,
+        one.state,
+        timestamp(one.started_at),
+        optional_timestamp(one.ended_at),
+        one.duration,
+        one.size,
+        one.channel,
+        file is not None and file.playable,
+        f"/api/v1/calls/{one.call_id}/recordings/{n}/audio" if one.state is RecordingState.READY else None,
     )
 
 

@@ -26,6 +26,8 @@ class Route:
     body: type[msgspec.Struct] | None = None
     returns: type | None = None
     """None: 204, nothing comes back."""
+    media: str | None = None
+    """What comes back is no JSON but this, in parts (206) to who asks for a Range."""
     status: int = 200
     problems: tuple[int, ...] = ()
     """Statuses beyond those that follow from the rest: 401, 403, 404 (a path with a name in it), 422 (query, body)."""

@@ -3,12 +3,13 @@
 from aiohttp import web
 
 from web import auth
-from web.api import agents, board, browser, calls, contacts, documents, live, me, tasks, users
+from web.api import agents, board, browser, calls, contacts, documents, live, me, recordings, tasks, users
 from web.api.routes import PREFIX, Route
 
 ROUTES: tuple[Route, ...] = (
     *me.routes,
     *calls.routes,
+    *recordings.routes,
     *contacts.routes,
     *board.routes,
     *agents.routes,

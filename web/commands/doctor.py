@@ -45,6 +45,7 @@ async def _check(chosen: Settings) -> int:
     results = [await _check_database(chosen), await _check_bus(chosen), await _check_http(chosen)]
     results += [await _check_pbx(address) for address in chosen.ami]
     results += [await _check_cel(address) for address in chosen.cel]
+    results += await _check_recordings(chosen)
     if not chosen.ami:
         _print("PASS", "pbx", "none is set; CALLCARD_AMI_URL=ami://user:secret@host:5038 connects one")
     return results.count(False)
@@ -117,6 +118,25 @@ async def _check_cel(address: LogAddress) -> bool:
         reason = str(error) or "no answer"
         return _print("FAIL", what, f"{reason}. Check CALLCARD_CEL_URL, cel.conf and who may read it.")
     return _print("PASS", what, f"can be read, {rows} rows of the last hour")
+
+
+async def _check_recordings(chosen: Settings) -> list[bool]:
+    from crm_core.recordings.places import PlaceUnavailable
+    from web.__main__ import recording_sources
+
+    results = []
+    for pbx, source in recording_sources(chosen).by_pbx.items():
+        what = f"recordings {pbx}".rstrip()
+        try:
+            holds = await source.place.check()
+        except PlaceUnavailable as error:
+            advice = "Check CALLCARD_RECORDINGS, the mount, and that Callcard's user may read it."
+            results.append(_print("FAIL", what, f"{error}. {advice}"))
+            continue
+        folder = chosen.recordings[pbx]
+        found = "can be read" if holds else "can be read and is empty: right before the first recording, wrong later"
+        results.append(_print("PASS", what, f"{folder} {found}"))
+    return results
 
 
 def _print(verdict: str, what: str, text: str) -> bool:

@@ -10,7 +10,7 @@ What tests and scripts may hold on to in the pages are the `data-testid` names; 
 | card | `pop-card` (with `data-call-id`, `data-status`, `data-reason`; only the one in front is visible) `pop-tab` `pop-status` `pop-clock` `pop-name` `pop-company` `pop-number` `pop-calls-today` `dial-number` `pop-note` `pop-saved` (its text begins with "Saved") `disposition-KEY` (a result in lower case, other characters as `-`) `answer` `pop-answer-hint` `hangup` `pop-done` `pop-dismiss` `pop-minimise` `pop-pin` `pop-history` `pop-open-client` |
 | who is it | `candidates` `candidate-ID` `candidate-undo` `create-form` `create-name` `create-submit` `attach-search` `attach-search-results` `withheld-search` `withheld-search-results` |
 | contacts | `contact-search` `contact-results` `contact-row` `new-contact` `contact-card` `contact-name` `contact-edit` `contact-form` `edit-name` `edit-number` `contact-save` `timeline` `timeline-call` `timeline-result` `timeline-note` |
-| calls | `call-filters` `call-results` `call-row` (with `data-call-id`) `call-details` `call-result` `call-note` `call-timeline` `call-trace` |
+| calls | `call-filters` `call-results` `call-row` (with `data-call-id`) `call-details` `call-result` `call-note` `call-timeline` `call-trace` `recorded` `recordings` `recording` (with `data-state`) `audio` `recording-access` |
 | board | `board` `board-figures` `board-waiting` `board-waiting-row` (with `data-level`) `board-queues` `board-queue-row` `board-agents` `board-agent-row` (with `data-state`) `board-calls` `board-call-row` (with `data-phase`); rows carry `data-key` |
 | users | `add-user` `user-row` (with `data-name`) `edit-user` `user-form` `user-save` `unassigned-phones` `unassigned-phone` |
 """  # noqa: E501 - a table row is one line

@@ -1,0 +1,178 @@
+"""Recordings of calls: who may hear them, giving them out in parts, deleting them; all of it is written down."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict
+from typing_extensions import override
+
+from crm_core.calls.rules import CallRow
+from crm_core.recordings.folder import Folder
+from crm_core.recordings.places import PlaceUnavailable
+from crm_core.recordings.rules import Recording, RecordingState, format_of, may_listen, may_listen_at_all
+from screenpop.messages import timestamp
+from web.api import models
+from web.api.calls import find_call
+from web.api.problems import Conflict, Forbidden, NotFound, Problem, Unavailable
+from web.api.reading import path_id
+from web.api.routes import Route
+from web.api.writing import answer, nothing
+from web.auth import ADMINISTER, READ, signed_in
+from web.services import services
+
+_REFUSED: Final = "You may hear the recordings of your own calls only."
+
+
+async def list_recordings(request: web.Request) -> web.StreamResponse:
+    """List a call's recordings; one of an older call is looked for now."""
+    row = await find_call(request)
+    parts, principal = services(request), signed_in(request)
+    found = row.recordings
+    if not found:
+        try:
+            await parts.collector.look(row.record)
+        except PlaceUnavailable as error:
+            raise Unavailable("The recordings cannot be reached. Try again in a moment.") from error
+        found = await parts.recordings.of_call(row.id)
+    numbers = {one.id: n for n, one in enumerate(found, 1)}
+    accesses = await parts.recordings.accesses(list(numbers)) if principal.supervises else ()
+    return answer(
+        models.RecordingList(
+            models.recordings(found),
+            None,
+            _may(request, row),
+            tuple(models.RecordingAccess(numbers[a.recording_id], a.user, a.what, timestamp(a.at)) for a in accesses),
+        )
+    )
+
+
+async def play_recording(request: web.Request) -> web.StreamResponse:
+    """Give a recording out, whole or in part, and write down who hears it."""
+    parts, principal = services(request), signed_in(request)
+    if not may_listen_at_all(principal.user.role, parts.settings.recordings_agents):
+        raise Forbidden(_REFUSED)
+    row = await find_call(request)
+    if not _may(request, row):
+        raise Forbidden(_REFUSED)
+    recording = _chosen(request, row)
+    if recording.state is RecordingState.RECORDING:
+        raise Conflict("This recording is still being made.")
+    source, kind = parts.sources.of(recording.pbx), format_of(recording.path)
+    if recording.state is not RecordingState.READY or source is None or kind is None:
+        raise NotFound("This recording is not there any more.")
+    try:
+        facts = await source.place.find(recording.path)
+        path = await source.place.locate(facts.path) if facts and isinstance(source.place, Folder) else None
+    except PlaceUnavailable as error:
+        raise Unavailable("The recordings cannot be reached. Try again in a moment.") from error
+    if facts is None or path is None:
+        raise NotFound("This recording is not there any more.")
+    _check_range(request, facts.size)
+    if request.method == hdrs.METH_GET:
+        await parts.recordings.heard(recording.id, principal.user.name)
+    kind = format_of(facts.path) or kind
+    name = f"{row.id}-{request.match_info['n']}{path.suffix}"
+    disposition = "inline" if kind.playable else "attachment"
+    return _File(
+        path,
+        headers={
+            hdrs.CONTENT_TYPE: kind.content_type,
+            hdrs.CONTENT_DISPOSITION: f'{disposition}; filename="{name}"',
+            hdrs.CACHE_CONTROL: "private, no-store",
+        },
+    )
+
+
+async def delete_recording(request: web.Request) -> web.StreamResponse:
+    """Delete a recording for good; where the folder is not ours to write, it is only given out no more."""
+    row = await find_call(request)
+    parts, recording = services(request), _chosen(request, row)
+    source = parts.sources.of(recording.pbx)
+    if recording.state is RecordingState.RECORDING and row.record.ended_at is None:
+        raise Conflict("This recording is still being made.")
+    if source is not None and recording.path and recording.state is RecordingState.READY:
+        try:
+            await source.place.remove(recording.path)
+        except PlaceUnavailable as error:
+            raise Unavailable("The recordings cannot be reached. Try again in a moment.") from error
+    if recording.state is not RecordingState.DELETED:
+        await parts.recordings.deleted(recording.id, signed_in(request).user.name)
+    return nothing()
+
+
+class _File(web.FileResponse):
+    """A file in parts; aiohttp takes an If-Range for a date, and would give a part of a file that changed."""
+
+    @override
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        condition = request.headers.get(hdrs.IF_RANGE, "")
+        if condition.startswith(('"', "W/")):
+            stat = await asyncio.to_thread(self._path.stat)
+            if condition != f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"':
+                kept = [(name, value) for name, value in request.headers.items() if name != hdrs.RANGE]
+                request = request.clone(headers=CIMultiDict(kept))
+        return await super().prepare(request)
+
+
+def _may(request: web.Request, row: CallRow) -> bool:
+    user = signed_in(request).user
+    return may_listen(user.role, user.name, row.users.values(), services(request).settings.recordings_agents)
+
+
+def _chosen(request: web.Request, row: CallRow) -> Recording:
+    n = path_id(request, "n")
+    if n > len(row.recordings):
+        raise NotFound("There is no such recording.")
+    return row.recordings[n - 1]
+
+
+def _check_range(request: web.Request, size: int) -> None:
+    """Refuse a Range that names no byte of the file, or several at once; with If-Range the file may have changed."""
+    if hdrs.RANGE not in request.headers or hdrs.IF_RANGE in request.headers:
+        return
+    try:
+        start = request.http_range.start
+    except ValueError:
+        start = size
+    if start is not None and start >= size:
+        raise Problem(
+            f"The recording has {size} bytes.",
+            status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            headers={hdrs.CONTENT_RANGE: f"bytes */{size}"},
+        )
+
+
+routes = [
+    Route(
+        method="GET",
+        path="/calls/{call_id}/recordings",
+        handler=list_recordings,
+        access=READ,
+        tag="recordings",
+        summary="The recordings of a call, and to supervisors who heard them",
+        returns=models.RecordingList,
+    ),
+    Route(
+        method="GET",
+        path="/calls/{call_id}/recordings/{n}/audio",
+        handler=play_recording,
+        access=READ,
+        tag="recordings",
+        summary="Hear a recording: agents their own calls only, by CALLCARD_RECORDINGS_AGENTS none",
+        media="audio/*",
+        problems=(409, 416),
+    ),
+    Route(
+        method="DELETE",
+        path="/calls/{call_id}/recordings/{n}",
+        handler=delete_recording,
+        access=ADMINISTER,
+        tag="recordings",
+        summary="Delete a recording for good",
+        status=204,
+        problems=(409,),
+    ),
+]
