@@ -79,6 +79,22 @@ class Api:
             await asyncio.sleep(POLL_SECONDS)
         return answer
 
+    async def keeps_draft(self, call_id: str, text: str, seconds: float = 3) -> bool:
+        """Save one's note as it is typed; False when it was not taken within `seconds`."""
+        with contextlib.suppress(TimeoutError, aiohttp.ServerDisconnectedError):
+            async with (
+                asyncio.timeout(seconds),
+                self._session.put(f"calls/{call_id}/draft", json={"text": text}) as answer,
+            ):
+                return answer.status == http.HTTPStatus.OK
+        return False
+
+    async def metrics(self) -> dict[str, float]:
+        """Return the figures that carry no labels."""
+        async with self._session.get("/metrics") as answer:
+            lines = [line.split() for line in (await answer.text()).splitlines() if line[:1] not in {"#", ""}]
+        return {name: float(value) for name, value in lines if "{" not in name}
+
     async def _ask(self, method: str, path: str, query: dict[str, str], body: Row | None) -> Row:
         async with self._session.request(method, path, params=query, json=body) as answer:
             text = await answer.text()

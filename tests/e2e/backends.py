@@ -1,6 +1,9 @@
 """PostgreSQL and NATS of this test run."""
 
+import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -27,9 +30,10 @@ class PostgreSQL:
         self._server: Server | None = None
 
     def start(self) -> None:
-        """Make the cluster and return when it takes connections."""
+        """Make the cluster, the first time, and return when it takes connections."""
         data = self._folder / "data"
-        self._run("initdb", "--pgdata", str(data), "--auth=trust", "--encoding=UTF8", "--no-sync")
+        if not data.exists():
+            self._run("initdb", "--pgdata", str(data), "--auth=trust", "--encoding=UTF8", "--no-sync")
         options = ["-D", str(data), "-p", str(self.port), "-k", str(self._folder), "-h", "127.0.0.1", "-F"]
         command = [str(self._programs / "postgres"), *options]
         self._server = Server(command, self._folder / "log", user="postgres")
@@ -48,6 +52,21 @@ class PostgreSQL:
         command = ["psql", "-h", "127.0.0.1", "-p", str(self.port), "-q", "-c", CEL_TABLE, name]
         self._run(*command)
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}?table=cel"
+
+    def crash(self) -> None:
+        """End it at once, connections and all; `start` has to recover it."""
+        assert self._server is not None
+        self._server.stop(signal.SIGQUIT)
+        self._server = None
+
+    def send_to_all(self, number: signal.Signals) -> None:
+        """Stop (SIGSTOP) or continue (SIGCONT) all its processes: connections stay open, nothing answers."""
+        assert self._server is not None
+        pid = self._server.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for process in (pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
 
     def remove(self) -> None:
         """Stop it and forget its data."""
