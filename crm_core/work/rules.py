@@ -127,6 +127,8 @@ class Task:
     attempts: tuple[float, ...]
     call_id: str | None
     """The last call that asks for it."""
+    first_at: float
+    """Since when the client waits: the first missed call, or the promise."""
     last_at: float
     created_at: float
     created_by: str | None
@@ -141,7 +143,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks to list; None = any. `owner` is a user's name, "" asks for those that nobody has taken."""
+    """Which tasks to list; None = any. `owner` is a user's name, "" asks for those that nobody has taken.
+
+    `open_to` asks for a user's own and those that nobody has taken.
+    """
 
     state: TaskState | None = None
     kind: TaskKind | None = None
@@ -149,6 +154,7 @@ class TaskFilter:
     queue: str | None = None
     contact_id: int | None = None
     due_before: float | None = None
+    open_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from msgspec import UNSET
-from sqlalchemy import Select, func, insert, select, tuple_, update
+from sqlalchemy import Select, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -89,6 +89,13 @@ class Work:
         async with self._db.read() as connection:
             counted = select(func.count()).select_from(_wanted(wanted).subquery())
             return (await connection.execute(counted)).scalar_one()
+
+    async def open_queues(self) -> tuple[str, ...]:
+        """Return the queues whose callers wait for a callback, by name."""
+        query = select(TaskRow.queue).where(TaskRow.closed_at.is_(None), TaskRow.queue.is_not(None)).distinct()
+        async with self._db.read() as connection:
+            found = (await connection.execute(query.order_by(TaskRow.queue))).scalars()
+            return tuple(queue for queue in found if queue)
 
     async def promise(self, draft: TaskDraft, by: str) -> Task:
         """Promise a client a call; a callback that is open already gets the promise. Raises InvalidField."""
@@ -201,6 +208,8 @@ def _wanted(wanted: TaskFilter) -> Select[int, float]:
     if wanted.owner is not None:
         owner = clean(wanted.owner)
         query = query.where(TaskRow.owner == owner if owner else TaskRow.owner.is_(None))
+    if wanted.open_to is not None:
+        query = query.where(or_(TaskRow.owner == clean(wanted.open_to), TaskRow.owner.is_(None)))
     if wanted.queue is not None:
         query = query.where(TaskRow.queue == clean(wanted.queue))
     if wanted.contact_id is not None:
@@ -256,6 +265,7 @@ async def _load(connection: AsyncConnection, ids: Sequence[int]) -> list[Task]:
             missed=task.missed,
             attempts=tuple(tried.get(task.id, ())[-MOST_ATTEMPTS:]),
             call_id=task.call_id,
+            first_at=task.first_at,
             last_at=task.last_at,
             created_at=task.created_at,
             created_by=task.created_by,

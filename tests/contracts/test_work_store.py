@@ -266,7 +266,7 @@ async def test_a_promise_needs_somebody_to_call(desk: Desk) -> None:
     assert (await desk.work.promise(TaskDraft(due_at=NOON, contact_id=contact), "ana")).number == OFFICE
 
 
-async def test_lists_are_continued_and_filtered(desk: Desk) -> None:
+async def test_lists_are_continued_and_filtered(desk: Desk, staff: Staff) -> None:
     for number in range(5):
         await desk.happen(replace(missed(f"c{number}", NOON + number, number=f"+3314000000{number}"), queue="sales"))
     first = await desk.work.list_tasks(limit=3)
@@ -274,8 +274,12 @@ async def test_lists_are_continued_and_filtered(desk: Desk) -> None:
     assert [task.call_id for task in (*first.items, *rest.items)] == [f"c{number}" for number in range(5)]
     assert rest.next is None
     assert await desk.work.count(TaskFilter(queue="sales", owner="")) == 5
+    assert await desk.work.open_queues() == ("sales",)
+    await staff.add_user("ana", Role.AGENT, ["2001"], SPOKEN)
+    await desk.work.patch(first.items[0].id, TaskPatch(owner="ana"), "sue")
+    assert [await desk.work.count(TaskFilter(open_to=name)) for name in ("ana", "bruno")] == [5, 4]
     for none in (
-        TaskFilter(owner="ana"), TaskFilter(queue="other"), TaskFilter(contact_id=1), TaskFilter(due_before=NOON),
+        TaskFilter(owner="bruno"), TaskFilter(queue="other"), TaskFilter(contact_id=1), TaskFilter(due_before=NOON),
         TaskFilter(state=TaskState.CLOSED),
     ):  # fmt: skip
         assert await desk.work.count(none) == 0

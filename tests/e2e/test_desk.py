@@ -320,6 +320,38 @@ async def test_a_note_survives_a_reload_and_a_killed_server(office: Office, brow
     await expect(desk.page.get_by_test_id("timeline-note")).to_have_text(re.compile("Wants three windows"))
 
 
+async def test_a_missed_caller_is_taken_dialled_and_gone(office: Office, browser: Browser) -> None:
+    client = await office.client("Claire Durand", CLAIRE)
+    desk = await Desk.sign_in(browser, office.url, "ana", seat="2001")
+    office.ring(CLAIRE)
+    await desk.see_card("Claire Durand")
+    office.end()
+    await desk.see_no_card()
+    page = desk.page
+    await page.reload()
+    await expect(page.get_by_test_id("callback-count")).to_have_text("1", timeout=30_000)
+    await page.goto(f"{office.url}/callbacks")
+    row = page.get_by_test_id("callback-row")
+    await expect(row).to_contain_text("Claire Durand")
+    await expect(row).to_contain_text("missed once")
+    await row.get_by_test_id("callback-later").select_option("60")
+    await expect(desk.toast("Put off until")).to_be_visible()
+    await row.get_by_test_id("callback-close").click()
+    await page.get_by_test_id("close-reason").fill("Answered by e-mail")
+    await page.get_by_test_id("close-submit").click()
+    await expect(row).to_have_count(0)
+    await desk.toast("Closed").get_by_role("button", name="Undo").click()
+    await expect(row).to_have_count(1)
+    await row.locator("[data-dial]").click()
+    await expect(row.get_by_test_id("callback-owner")).to_have_text("ana")
+    await page.goto(f"{office.url}/contacts/{client}")
+    await expect(page.get_by_test_id("open-callback")).to_contain_text("taken by ana")
+    office.answer()
+    await expect(page.get_by_test_id("callback-count")).to_be_hidden(timeout=30_000)
+    await page.goto(f"{office.url}/callbacks")
+    await expect(row).to_have_count(0)
+
+
 async def test_nothing_is_wider_than_a_phone(office: Office, browser: Browser) -> None:
     client = await office.client("Fernández de Córdoba y Álvarez de Toledo Sucesores e Hijos", CLAIRE)
     desk = await Desk.sign_in(browser, office.url, "root")

@@ -8,6 +8,7 @@ from aiohttp import web
 from crm_core.calls.rules import CallFilter
 from crm_core.errors import InvalidField
 from crm_core.people.rules import Contact, PhoneType
+from crm_core.work.rules import TaskFilter, TaskKind, TaskState
 from web.api.problems import NotFound
 from web.auth import READ, WRITE, add_route
 from web.pages.rendering import render
@@ -56,8 +57,18 @@ async def contact_card(request: web.Request) -> web.Response:
     except InvalidField:
         raise web.HTTPSeeOther(f"/contacts/{contact.id}") from None
     following = f"/contacts/{contact.id}?{urlencode({'cursor': page.next})}" if page.next else None
-    values = {"contact": contact, "calls": page.items, "following": following, "phone_types": list(PhoneType)}
+    values = {
+        "contact": contact,
+        "calls": page.items,
+        "following": following,
+        "phone_types": list(PhoneType),
+        "callbacks": (await services(request).work.list_tasks(_open_callback(contact), limit=1)).items,
+    }
     return await render(request, "contacts/card.html", values)
+
+
+def _open_callback(contact: Contact) -> TaskFilter:
+    return TaskFilter(TaskState.OPEN, TaskKind.CALLBACK, contact_id=contact.id)
 
 
 async def _find(request: web.Request) -> Contact:

@@ -98,6 +98,12 @@ def _when(context: Context, at: float | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="milliseconds"), text)
 
 
+@pass_context
+def _age(context: Context, seconds: float) -> str:
+    """Write how long something has been going on, in the reader's words: `12 minutes`, `2 hours`."""
+    return dates.format_timedelta(max(int(seconds), 60), threshold=1.0, locale=context["language"].locale)
+
+
 def load() -> Renderer:
     """Compile every template and read every catalogue. Blocks: call it in a thread."""
     environment = Environment(
@@ -106,7 +112,7 @@ def load() -> Renderer:
     )  # fmt: skip
     files = assets.load()
     environment.globals.update(_=_gettext, ngettext=_ngettext, static=files.url)
-    environment.filters.update(duration=duration, when=_when, readable=readable, counted=_counted)
+    environment.filters.update(duration=duration, when=_when, age=_age, readable=readable, counted=_counted)
     for name in environment.list_templates():
         environment.get_template(name)
     return Renderer(environment, files, language.load(), zones.load())

@@ -6,9 +6,10 @@ import { setSound, soundIsOn } from "./ring.js";
 import { showShortcuts, listen } from "./shortcuts.js";
 import { Socket } from "./socket.js";
 import { secondsSince, serverNow } from "./clock.js";
-import { STATES, duration, exactMoment, moment, t, timeOfDay } from "./words.js";
+import { STATES, duration, exactMoment, moment, t, timeOfDay, tn } from "./words.js";
 
 const READY_EVERY = 10000;
+const COUNT_EVERY = 20000;
 const me = document.body.dataset.user;
 
 function theme() {
@@ -176,6 +177,28 @@ function sound() {
   paint();
 }
 
+/** How many callbacks are open to this person, in the navigation; red while one is overdue. */
+function callbackCount() {
+  const badge = document.querySelector("[data-callback-count]");
+  const look = async () => {
+    if (document.visibilityState !== "visible") return;
+    try {
+      const answer = await fetch("/callbacks/count", { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(5000) });
+      if (!answer.ok) return;
+      const { open, overdue } = await answer.json();
+      badge.hidden = !open;
+      badge.className = `badge ms-1 ${overdue ? "bg-red-lt" : "bg-secondary-lt"}`;
+      badge.title = overdue ? tn("{n} callback is overdue", "{n} callbacks are overdue", overdue) : t("Open callbacks");
+      setText(badge, String(open));
+    } catch {
+      // The banner says what is down; the number stays as it was known.
+    }
+  };
+  look();
+  document.addEventListener("callcard:callbacks", look);
+  setInterval(look, COUNT_EVERY);
+}
+
 function start() {
   theme();
   tellZone();
@@ -183,6 +206,7 @@ function start() {
   document.body.addEventListener("htmx:afterSwap", (event) => tellTimes(event.target));
   if (!me) return;
   dialButtons();
+  callbackCount();
   sound();
   document.querySelectorAll("[data-shortcuts]").forEach((button) => button.addEventListener("click", showShortcuts));
   const home = document.getElementById("pops");
