@@ -32,6 +32,8 @@ REFUSED_BY_QUEUE_SECONDS: Final = 0.05
 """A queue that takes no caller (join-empty, full) is left before it was entered."""
 MOST_DEEP: Final = 100_000
 """Channels followed at a time; a log that lost its hang-ups must not fill the memory."""
+MOST_QUOTED: Final = 40
+"""Characters of a wrong value that are told."""
 
 _ALIASES: Final = {
     "cidname": "name",
@@ -71,7 +73,7 @@ class Row(msgspec.Struct, frozen=True):
 
 def read(fields: Mapping[str, Any]) -> Row | None:
     """Read a row by its keys; None when it names no event, no time or no channel."""
-    low = {_ALIASES.get(key.lower(), key.lower()): value for key, value in fields.items()}
+    low = _short(fields)
 
     def text(key: str) -> str:
         value = low.get(key)
@@ -97,8 +99,29 @@ def read(fields: Mapping[str, Any]) -> Row | None:
     )
 
 
+def refusal(fields: Mapping[str, Any]) -> str:
+    """Say why `read` finds no row in these keys."""
+    low = _short(fields)
+    for name in ("EventType", "EventTime", "ChanName", "UniqueID"):
+        if low.get(name.lower()) in {None, ""}:
+            return f"no {name}"
+    return f"EventTime {str(low['eventtime'])[:MOST_QUOTED]!r} is no time"
+
+
 def read_line(line: str) -> Row | None:
-    """Read one JSON line; None for a line that is none.
+    """Read one JSON line; None for a line that is none."""
+    decoded = _object(line)
+    return None if decoded is None else read(decoded)
+
+
+def refusal_of_line(line: str) -> str:
+    """Say why `read_line` finds no row in this line."""
+    decoded = _object(line)
+    return "no JSON object" if decoded is None else refusal(decoded)
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    """Decode a JSON object.
 
     Asterisk's own writer turns a backslash and quote of a caller's name into a closing quote: that is mended.
     """
@@ -107,8 +130,13 @@ def read_line(line: str) -> Row | None:
             decoded = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
-        return read(decoded) if isinstance(decoded, dict) else None
+        return decoded if isinstance(decoded, dict) else None
     return None
+
+
+def _short(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the keys their short names, in lower case."""
+    return {_ALIASES.get(key.lower(), key.lower()): value for key, value in fields.items()}
 
 
 def _time(value: object) -> tuple[float, bool] | None:
@@ -218,6 +246,13 @@ class History:
                 self._absorb(change.absorbed, change.call.id)
             elif change.kind is ChangeKind.ENDED:
                 yield from self._end(change.call)
+
+    def needed(self) -> Iterator[str]:
+        """Give the uniqueids whose rows the calls that still run are made of; some may come twice."""
+        yield from self._cel.seen
+        for call in self._cel.book.calls.values():
+            yield from call.past
+            yield from call.channels
 
     def _absorb(self, absorbed: str, into: str) -> None:
         for one, other in self._absorbed.items():
