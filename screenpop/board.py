@@ -31,6 +31,7 @@ from screenpop.messages import (
 )
 from screenpop.parts import Part
 from screenpop.seats import Seats, Use, uses
+from screenpop.timelines import Standing
 from telephony.records import (
     CallChange,
     CallRecord,
@@ -87,6 +88,7 @@ class Board:
         self._queues = Part[BoardQueue](self._draw_queue)
         self._calls = Part[BoardCall](self._draw_call)
         self._agents = Part[BoardAgent](self._draw_agent)
+        self._moved: dict[str, Standing | None] = {}
 
     # What comes in.
 
@@ -170,6 +172,12 @@ class Board:
         return BoardState(
             self._calls.snapshot(), self._queues.snapshot(), self._agents.snapshot(), self._links.snapshot()
         )
+
+    def moves(self) -> dict[str, Standing | None]:
+        """Return how users stand who were drawn again since the last time; None: one has no phone any more."""
+        self._redraw()
+        moved, self._moved = self._moved, {}
+        return moved
 
     # Taking facts in.
 
@@ -325,12 +333,18 @@ class Board:
     def _draw_agent(self, key: str) -> BoardAgent | None:
         sitting = self._sitting(key)
         if sitting is None:
+            if not key.startswith(PHONE_MARK):
+                self._moved[key] = None
             return None
         user, extensions = sitting
         memberships = {
             queue: member for extension in extensions for queue, member in self._members.get(extension, {}).items()
         }
         state, since, call_id = self._agent_state(user.name if user else None, extensions, memberships)
+        paused_reason = next((member.paused_reason for member in memberships.values() if member.paused), None)
+        if user is not None:
+            reason = paused_reason if state is AgentState.PAUSED else None
+            self._moved[key] = Standing(state, since, call_id, reason or None)
         before = self._agents.current.get(key)
         if since is None:
             since_text = before.since if before and before.state is state else optional_timestamp(self._at or None)
@@ -343,7 +357,7 @@ class Board:
             state=state,
             since=since_text,
             call_id=call_id,
-            paused_reason=next((member.paused_reason for member in memberships.values() if member.paused), None),
+            paused_reason=paused_reason,
             queues=tuple(sorted(memberships)),
             online=bool(user and user.name in self._online),
             reachable=self._reachable(extensions),

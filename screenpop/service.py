@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from crm_core.agents.states_store import AgentStates
 from crm_core.calls.rules import Note
 from crm_core.calls.store import Calls
 from crm_core.numbers import Numbering
@@ -41,6 +42,7 @@ from screenpop.messages import (
 from screenpop.pops import MakeCard, PopAction, PopBook, Show
 from screenpop.presence import Presence
 from screenpop.publisher import Counters, Publisher
+from screenpop.recorder import StateRecorder
 from screenpop.seats import Seats, Use, dialling_phone, uses
 from screenpop.writer import Writer
 from telephony.records import CallChange, CallRecord, Change, ChangeKind
@@ -69,6 +71,7 @@ class Stores:
     people: People
     calls: Calls
     staff: Staff
+    states: AgentStates
     numbering: Numbering
 
 
@@ -104,6 +107,7 @@ class Service:
         self._lanes = Lanes(self._handle)
         self._unseated: dict[str, float] = {}
         self.writer = Writer(stores.calls)
+        self.recorder = StateRecorder(stores.states, clock)
         self.failed_changes = 0
 
     @property
@@ -129,6 +133,7 @@ class Service:
                 await self._reload_seats_until_known()
                 group.create_task(self._lanes.run(), name="lanes")
                 group.create_task(self._publish_board(), name="board")
+                group.create_task(self.recorder.run(lambda: self._board), name="agents' states")
                 group.create_task(self._settle(), name="settle")
                 group.create_task(self._sweep(), name="sweep")
                 group.create_task(self._obey(), name="wishes")
@@ -337,6 +342,7 @@ class Service:
             await asyncio.sleep(BOARD_SECONDS)
             self._board_changed.clear()
             self._publisher.board(self._board)
+            self.recorder.look(self._board)
 
     async def _settle(self) -> None:
         while True:
@@ -387,7 +393,7 @@ class Service:
                     await self._handle(item)
         except TimeoutError:
             logger.error("%d changes could not be handled before the stop", self._lanes.depth)  # noqa: TRY400 - no traceback helps
-        await self.writer.flush(STOP_SECONDS)
+        await asyncio.gather(self.writer.flush(STOP_SECONDS), self.recorder.finish(self._board, STOP_SECONDS))
 
     def _forget(self) -> None:
         """Give the picture up: another owner may go on with it, and what we knew would be old."""

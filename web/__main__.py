@@ -15,6 +15,7 @@ from typing import Final
 
 from aiohttp import web
 
+from crm_core.agents.states_store import AgentStates
 from crm_core.calls.history import HistoryWriter
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
@@ -84,8 +85,9 @@ class Node:
 
             bus = NatsBus(settings.bus_url)
         staff, people, calls = Staff(db), People(db, numbering), Calls(db, numbering)
+        states = AgentStates(db)
         service = Service(
-            Stores(people, calls, staff, numbering),
+            Stores(people, calls, staff, states, numbering),
             bus,
             pbxs=[address.name for address in settings.ami] or ["main"],
             # After a take-over numbering goes on above what the node before reached, so that no delta looks old.
@@ -107,6 +109,7 @@ class Node:
             people=people,
             calls=calls,
             work=Work(db, numbering),
+            states=states,
             numbering=numbering,
             service=service,
             bus=bus,

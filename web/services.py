@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from crm_core.agents.states_store import AgentStates
 from crm_core.calls.store import Calls
 from crm_core.db import Database
 from crm_core.numbers import Numbering
@@ -33,6 +34,7 @@ class Services:
     people: People
     calls: Calls
     work: Work
+    states: AgentStates
     numbering: Numbering
     service: Service
     bus: Bus

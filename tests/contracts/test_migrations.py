@@ -7,6 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
+import crm_core.agents.states_tables
 import crm_core.calls.tables
 import crm_core.recordings.tables
 import crm_core.work.tables  # noqa: F401 their tables are compared

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from blockbuster import BlockBuster
 
+from crm_core.agents.states_store import AgentStates
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
 from crm_core.numbers import Numbering
@@ -69,8 +70,9 @@ class House:
         self.people = People(db, self.numbering, clock=self.clock)
         self.calls = Calls(db, self.numbering, clock=self.clock)
         self.staff = Staff(db, clock=self.clock)
+        self.states = AgentStates(db)
         self.bus = LocalBus(size)
-        self.stores = Stores(self.people, self.calls, self.staff, self.numbering)
+        self.stores = Stores(self.people, self.calls, self.staff, self.states, self.numbering)
         self.latencies: list[float] = []
         self.service = self.make_service()
         self._running: asyncio.Task[None] | None = None

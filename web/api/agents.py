@@ -84,7 +84,7 @@ async def list_agents(request: web.Request) -> web.StreamResponse:
 
 async def pause(request: web.Request) -> web.StreamResponse:
     """Pause in one queue or in all."""
-    user = await _find(request)
+    user = await find_agent(request)
     body = await read_body(request, Pause)
     return await _each_phone(
         request, user, lambda pbx, ext: pbx.queue_pause(ext, paused=True, reason=body.reason, queue=body.queue)
@@ -93,31 +93,31 @@ async def pause(request: web.Request) -> web.StreamResponse:
 
 async def unpause(request: web.Request) -> web.StreamResponse:
     """Be available again."""
-    user = await _find(request)
+    user = await find_agent(request)
     body = await read_body(request, Pause)
     return await _each_phone(request, user, lambda pbx, ext: pbx.queue_pause(ext, paused=False, queue=body.queue))
 
 
 async def login(request: web.Request) -> web.StreamResponse:
     """Log into a queue."""
-    user = await _find(request)
+    user = await find_agent(request)
     body = await read_body(request, InQueue)
     return await _each_phone(request, user, lambda pbx, ext: pbx.queue_add(ext, body.queue))
 
 
 async def logout(request: web.Request) -> web.StreamResponse:
     """Log out of a queue."""
-    user = await _find(request)
+    user = await find_agent(request)
     body = await read_body(request, InQueue)
     return await _each_phone(request, user, lambda pbx, ext: pbx.queue_remove(ext, body.queue))
 
 
-async def _find(request: web.Request) -> User:
+async def find_agent(request: web.Request) -> User:
     """Return the agent the path names. Raises `Forbidden` before it looks who exists."""
     name = path_text(request, "id")
     principal = signed_in(request)
     if name.casefold() != principal.user.name.casefold() and not principal.supervises:
-        raise Forbidden("Only supervisors act on other agents.")
+        raise Forbidden("Only supervisors see and act on other agents.")
     user = await services(request).staff.get_user(name)
     if user is None:
         raise NotFound("There is no such agent.")

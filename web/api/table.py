@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from web import auth
-from web.api import agents, board, browser, calls, contacts, documents, live, me, recordings, tasks, users
+from web.api import agents, board, browser, calls, contacts, documents, live, me, recordings, states, tasks, users
 from web.api.routes import PREFIX, Route
 
 ROUTES: tuple[Route, ...] = (
@@ -14,6 +14,7 @@ ROUTES: tuple[Route, ...] = (
     *board.routes,
     *agents.routes,
     *live.routes,
+    *states.routes,
     *tasks.routes,
     *users.routes,
 )
