@@ -26,6 +26,9 @@ PROMPT_ANSWER_SECONDS = 1.0
 """A phone that is bridged this soon after it went Up has talked since it went Up (announcements and key presses take
 longer); what is later counts from the bridge. Seen: 0.1 ms idle, 0.8 s on a busy machine."""
 
+TRANSFER_UNHOLD_SECONDS = 0.5
+"""A transfer by keys is told at once after the Unhold that ends its music."""
+
 LONGEST_TIMELINE = 200
 """Entries kept of one conversation; a looping dialplan must not fill the memory."""
 
@@ -103,10 +106,14 @@ class Conversation:
     legs: dict[str, Leg] = field(default_factory=dict)
     transfers: list[Transfer] = field(default_factory=list)
     pending_transfer: bool = False
+    moving: bool = False
+    """Transferred or parked, and nobody talks yet: whoever is dialled now is part of that move."""
     parked: bool = False
     holds: int = 0
     hold_seconds: float = 0.0
     held_by: dict[str, float] = field(default_factory=dict)
+    last_hold: tuple[str, float, float] | None = None
+    """Who held, from when to when: it may turn out to have been a transfer's music."""
     answered_at: float | None = None
     answered_by: str | None = None
     talk_ended_at: float | None = None
@@ -187,9 +194,20 @@ class Conversation:
             return False
         if counts:
             self.hold_seconds += max(0.0, at - since)
+            self.last_hold = (uniqueid, since, at)
         else:
             self.holds -= 1
         return True
+
+    def was_transfer_music(self, uniqueid: str, at: float) -> None:
+        """Take back a hold that was only the music while the transferer pressed keys: it ends with the transfer."""
+        if self.end_hold(uniqueid, at, counts=False) or self.last_hold is None:
+            return
+        holder, since, until = self.last_hold
+        if holder == uniqueid and at - until <= TRANSFER_UNHOLD_SECONDS:
+            self.holds -= 1
+            self.hold_seconds = max(0.0, self.hold_seconds - max(0.0, until - since))
+            self.last_hold = None
 
     def record(self, at: float) -> CallRecord:
         """Give the conversation as a fact, as it is at `at`."""
@@ -324,6 +342,7 @@ def add_transfer(call: Conversation, transfer: Transfer) -> None:
         return
     call.transfers.append(transfer)
     call.pending_transfer = transfer.kind is not TransferKind.ATTENDED
+    call.moving = True
     call.note(transfer.at, f"transfer_{transfer.kind}", transfer.source, transfer.target)
 
 

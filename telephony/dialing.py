@@ -146,7 +146,7 @@ def _name_redirect(draft: Draft, call: Conversation, source: Channel, target: st
     if call.parked:
         call.parked = False
         return
-    if call.answered_at is None or call.talking or source.uniqueid != call.caller:
+    if call.answered_at is None or call.talking or call.moving or source.uniqueid != call.caller:
         return
     moved_from = [leg for leg in call.legs.values() if leg.answered_at is not None and leg.left_at is not None]
     if moved_from and not moved_from[-1].hung_up and moved_from[-1].extension != target:
@@ -211,16 +211,17 @@ def dial_end(draft: Draft, event: ev.DialEnd) -> None:
     if dest.uniqueid != call.caller and call.direction is not Direction.INBOUND:
         call.far_status = event.status
     if dest.is_phone and dest.endpoint in call.legs and call.legs[dest.endpoint].answered_at is None:
-        taken = _being_taken(draft.book, call) or bool(event.forward)
+        taken = being_taken(draft.book, call) or bool(event.forward)
         stop_ringing(draft, call, dest.endpoint, leg_result(event.status, None, answered=taken))
 
 
-def _being_taken(book: CallBook, call: Conversation) -> bool:
-    """Whether somebody answered: a bridge tells a moment later than the dial that was won.
+def being_taken(book: CallBook, call: Conversation) -> bool:
+    """Whether somebody has the call now: a bridge tells a moment later than the dial that was won.
 
-    A ring group's Dial closes the lost dials before the won one; that its phone is Up was told before.
+    Who had it before (and transferred it) does not count. A ring group's Dial closes the lost dials before the won one;
+    that its phone is Up was told before.
     """
-    if call.answered_at is not None:
+    if call.talking:
         return True
     channels = (book.graph.channels.get(uniqueid) for uniqueid in call.channels)
     dialled = (c for c in channels if c is not None and c.dialed_by and not c.is_local)

@@ -140,6 +140,8 @@ class BlindTransfer(msgspec.Struct, frozen=True):
     transferee: Party | None
     exten: str
     success: bool
+    by_keys: bool = False
+    """Asterisk itself took the keys (`##`) and played music meanwhile; a phone's own transfer is another's doing."""
 
 
 class AttendedTransfer(msgspec.Struct, frozen=True):
@@ -493,7 +495,12 @@ _PARSERS: Final[dict[str, Callable[[Fields, float], Event | None]]] = {
     "Unhold": lambda f, at: Unhold(at, _need(f)),
     "LocalBridge": lambda f, at: LocalBridge(at, _need(f, "LocalOne"), _need(f, "LocalTwo")),
     "BlindTransfer": lambda f, at: BlindTransfer(
-        at, _need(f, "Transferer"), _party(f, "Transferee"), f.get("Extension", ""), f.get("Result") == "Success"
+        at,
+        _need(f, "Transferer"),
+        _party(f, "Transferee"),
+        f.get("Extension", ""),
+        f.get("Result") == "Success",
+        f.get("IsExternal") == "No",
     ),
     "AttendedTransfer": lambda f, at: AttendedTransfer(
         at,

@@ -6,7 +6,7 @@ from telephony import events as ev
 from telephony.book import CallBook, Draft, call_of, new_call, show
 from telephony.channels import Channel, forget, remember_gone
 from telephony.conversations import Conversation, leg_result
-from telephony.dialing import rings, stop_ringing
+from telephony.dialing import being_taken, rings, stop_ringing
 from telephony.monitoring import stop_recordings
 from telephony.parties import known, take_number
 from telephony.records import ChangeKind, Direction, LegResult
@@ -125,11 +125,12 @@ def hang_up(draft: Draft, channel: Channel, cause: int | None) -> None:
 
 def _phone_gone(draft: Draft, call: Conversation, channel: Channel, cause: int | None) -> None:
     leg = call.legs.get(channel.endpoint)
-    if leg is None or _has_other_channel(draft.book, call, channel):
+    book = draft.book
+    if leg is None or _has_other_channel(book, call, channel):
         return
     answered = leg.answered_at is not None
     if not answered:
-        elsewhere = call.answered_at is not None or channel.picked_up_by is not None or cause == CAUSE_ELSEWHERE
+        elsewhere = being_taken(book, call) or channel.picked_up_by is not None or cause == CAUSE_ELSEWHERE
         result = leg_result(channel.dial_status, cause, answered=elsewhere)
         if leg.result is not LegResult.ELSEWHERE or result in {LegResult.BUSY, LegResult.REJECTED}:
             stop_ringing(draft, call, channel.endpoint, result)
@@ -156,7 +157,7 @@ def finish(draft: Draft, call: Conversation) -> None:
     for extension, leg in call.legs.items():
         call.leave_leg(extension, draft.at)
         if leg.result is None:
-            gone_elsewhere = call.answered_at is not None
+            gone_elsewhere = any((other.answered_at or 0.0) >= leg.dialed_at for other in call.legs.values())
             stop_ringing(draft, call, extension, LegResult.ELSEWHERE if gone_elsewhere else LegResult.NO_ANSWER)
     for held in list(call.held_by):
         call.end_hold(held, draft.at)

@@ -8,9 +8,9 @@ from typing import Final
 from telephony import events as ev
 from telephony.book import Draft, call_of, show, unite, wire
 from telephony.channels import Channel, connected_parties, enter, is_talk, leave
-from telephony.conversations import Conversation
+from telephony.conversations import Conversation, name_target
 from telephony.parties import call_in_midstream, join_call, known
-from telephony.records import ChangeKind, Direction, LegResult
+from telephony.records import ChangeKind, Direction, LegResult, TransferKind
 
 PICKUP_SECONDS: Final = 2.0
 """A call picked up by a colleague leaves its phone this long before the colleague is bridged, at most."""
@@ -57,10 +57,21 @@ def _talk(draft: Draft, call: Conversation, parties: list[Channel]) -> None:
         outside = any(not party.is_phone for party in parties)
         show(draft, call, Direction.OUTBOUND if outside else Direction.INTERNAL)
     answered = [extension for party in parties for extension in _answers(draft, call, party)]
+    _reached(call, answered)
     for extension in answered:
         draft.tell(ChangeKind.ANSWERED, call, extension)
     if fresh and not answered:
         draft.tell(ChangeKind.UPDATED, call)
+
+
+def _reached(call: Conversation, answered: list[str | None]) -> None:
+    """End a move; a transfer to a group or a queue reached the one of its phones that took the call."""
+    if not call.moving:
+        return
+    call.moving = False
+    phone = next((extension for extension in answered if extension in call.legs), None)
+    if phone is not None and call.transfers and call.transfers[-1].kind is not TransferKind.ATTENDED:
+        name_target(call, phone)
 
 
 def _answers(draft: Draft, call: Conversation, party: Channel) -> list[str | None]:

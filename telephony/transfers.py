@@ -19,6 +19,8 @@ def blind_transfer(draft: Draft, event: ev.BlindTransfer) -> None:
     if call is None:
         return
     source = transferer.endpoint if transferer is not None else ""
+    if event.by_keys and transferer is not None:
+        call.was_transfer_music(transferer.uniqueid, draft.at)
     draft.trigger = f"BlindTransfer {event.transferer.channel}"
     add_transfer(call, Transfer(TransferKind.BLIND, source, event.exten, draft.at))
     draft.tell(ChangeKind.TRANSFERRED, call, source or None)
@@ -91,7 +93,7 @@ def parked(draft: Draft, event: ev.ParkedCall) -> None:
     if call.pending_transfer and call.transfers and call.transfers[-1].kind is TransferKind.BLIND:
         call.transfers.pop()  # parking by transfer to the parking extension is no transfer
         call.pending_transfer = False
-    call.parked = True
+    call.parked = call.moving = True
     call.note(draft.at, "park", detail=event.space)
     draft.tell(ChangeKind.UPDATED, call)
 

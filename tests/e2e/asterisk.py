@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from tests.e2e.servers import Server, free_port, free_udp_port
 
 CONFIGURATION = Path(__file__).parents[2] / "asterisk_conf"
+LABORATORY = Path(__file__).parent / "lab"
 HOME = Path(os.environ.get("CALLCARD_E2E_DIR", "/opt/callcard-e2e"))
 AGENTS_HOST = "127.0.0.1"
 TRUNK_HOST = "127.0.0.2"  # another loopback address: the trunk is known by it
@@ -40,6 +41,10 @@ tlscertfile = {home}/etc/local/ami.pem
 tlsprivatekey = {home}/etc/local/ami.key
 [callcard](+)
 secret = {secret}
+[lab]
+secret = {secret}
+read = all
+write = all
 """
 
 LOCAL_PJSIP = """[transport-udp]
@@ -134,7 +139,7 @@ class Asterisk:
         shutil.copytree(
             CONFIGURATION, etc, ignore=shutil.ignore_patterns("local", "local.example", "*ocker*", "README.md")
         )
-        local.mkdir()
+        shutil.copytree(LABORATORY, local)
         _sign_certificate(local / "ami.pem", local / "ami.key")
         modules = next(self.root.glob("usr/lib/*/asterisk/modules"))
         (self._folder / "asterisk.conf").write_text(

@@ -143,6 +143,13 @@ class IncomingCall(Dialog):
         self._reply(code, {486: "Busy Here", 603: "Decline"}.get(code, "Refused"))
         self.ended.set()
 
+    def forward(self, number: str) -> None:
+        """Send the caller to another number (302)."""
+        contact = f"<sip:{number}@{self.phone.registrar[0]}>"
+        moved = sip.response(self._invite, 302, "Moved Temporarily", tag=self._tag, contact=contact)
+        self.phone.send(moved)
+        self.ended.set()
+
     def cancel(self) -> None:
         """Stop ringing: the caller gave up, or a colleague answered."""
         self._reply(487, "Request Terminated")
