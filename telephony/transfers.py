@@ -16,7 +16,7 @@ def blind_transfer(draft: Draft, event: ev.BlindTransfer) -> None:
     if not event.success or mover is None:
         return
     call = call_of(draft.book, transferee or mover) or call_of(draft.book, mover)
-    if call is None:
+    if call is None or call.parked:  # told after the ParkedCall it led to: parking is no transfer
         return
     source = transferer.endpoint if transferer is not None else ""
     if event.by_keys and transferer is not None:

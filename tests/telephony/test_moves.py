@@ -62,3 +62,19 @@ def test_a_hold_before_the_transfer_of_the_phone_itself_is_one_and_nobody_took_t
     assert len(row.transfers) == 1
     results = {part.extension: part.result and part.result.value for part in row.participants}
     assert results == {"2001": "answered", "2002": "no_answer", "2003": "no_answer"}
+
+
+def test_parking_by_transfer_is_none_also_when_told_the_other_way_round() -> None:
+    story = [
+        event("Newchannel", TRUNK, ChannelStateDesc="Ring", Exten="74950000001"),
+        *rings(ANA),
+        *enters(ANA, TRUNK, bridge="b1"),
+        event("ParkedCall", TRUNK, "Parkee", ParkingSpace="701"),
+        event("BlindTransfer", ANA, "Transferer", Result="Success", Extension="700", IsExternal="Yes"),
+        event("Hangup", ANA, Cause="16"),
+        *enters(CARLA, TRUNK, bridge="b2"),
+        event("Hangup", CARLA, Cause="16"),
+        event("Hangup", TRUNK, Cause="16"),
+    ]
+    (row,) = play([(0.0, block) for block in story], new_book()).in_order()
+    assert (row.transfers, row.answered_by) == ((), "2001")
