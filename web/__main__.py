@@ -16,6 +16,7 @@ from typing import Final
 from aiohttp import web
 
 from crm_core.agents.states_store import AgentStates
+from crm_core.agents.store import Agents
 from crm_core.calls.history import HistoryWriter
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
@@ -86,6 +87,7 @@ class Node:
             bus = NatsBus(settings.bus_url)
         staff, people, calls = Staff(db), People(db, numbering), Calls(db, numbering)
         states = AgentStates(db)
+        agents = Agents(db)
         service = Service(
             Stores(people, calls, staff, states, numbering),
             bus,
@@ -110,6 +112,7 @@ class Node:
             calls=calls,
             work=Work(db, numbering),
             states=states,
+            agents=agents,
             numbering=numbering,
             service=service,
             bus=bus,

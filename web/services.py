@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from crm_core.agents.states_store import AgentStates
+from crm_core.agents.store import Agents
 from crm_core.calls.store import Calls
 from crm_core.db import Database
 from crm_core.numbers import Numbering
@@ -35,6 +36,7 @@ class Services:
     calls: Calls
     work: Work
     states: AgentStates
+    agents: Agents
     numbering: Numbering
     service: Service
     bus: Bus

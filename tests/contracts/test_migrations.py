@@ -8,6 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
 import crm_core.agents.states_tables
+import crm_core.agents.tables
 import crm_core.calls.tables
 import crm_core.recordings.tables
 import crm_core.work.tables  # noqa: F401 their tables are compared

@@ -6,6 +6,7 @@ from playwright.async_api import Browser, expect
 from tests.e2e.asterisk import Asterisk
 from tests.e2e.conftest import Node, Plug
 from tests.e2e.desk import Desk
+from tests.e2e.manager import Manager
 from tests.e2e.phones import Phone
 
 pytestmark = pytest.mark.e2e
@@ -108,13 +109,18 @@ async def test_dialling_from_the_page_shows_the_clients_card(
 async def test_agent_who_pauses_is_not_rung_by_the_queue(
     node: Node, plug: Plug, trunk: Phone, browser: Browser, asterisk: Asterisk
 ) -> None:
-    del asterisk
     ana, bruno = await plug("2001"), await plug("2002")
     vera = await Desk.sign_in(browser, node.url, "vera")
     desk = await Desk.sign_in(browser, node.url, "ana", seat="2001")
     await vera.see_agent("2001", "available")
-    await desk.page.get_by_role("button", name="Pause: no calls from queues").click()
+    async with Manager.connect(asterisk.ami_port, "callcard", asterisk.secret) as ami:
+        await desk.page.get_by_role("button", name="Pause: no calls from queues").click()
+        await expect(desk.page.get_by_role("menuitem", name="Break")).to_be_focused()
+        await desk.page.keyboard.press("ArrowDown")
+        await desk.page.keyboard.press("Enter")
+        await ami.wait_for("QueueMemberPause", Interface="PJSIP/2001", Paused="1", PausedReason="Lunch")
     await vera.see_agent("2001", "paused")
+    await expect(vera.row("agent", "2001")).to_contain_text("Paused: Lunch")
     call = await trunk.dial(SUPPORT, caller=CLAIRE)
     ringing = await bruno.next_call()
     assert ana.calls.empty()

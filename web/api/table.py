@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from web import auth
-from web.api import agents, board, browser, calls, contacts, documents, live, me, recordings, states, tasks, users
+from web.api import agents, board, browser, calls, contacts, documents, live, me, pauses, recordings, states, tasks, users
 from web.api.routes import PREFIX, Route
 
 ROUTES: tuple[Route, ...] = (
@@ -16,6 +16,7 @@ ROUTES: tuple[Route, ...] = (
     *live.routes,
     *states.routes,
     *tasks.routes,
+    *pauses.routes,
     *users.routes,
 )
 

@@ -4,7 +4,7 @@ What tests and scripts may hold on to in the pages are the `data-testid` names; 
 
 | where | names |
 |---|---|
-| every page | `user-menu` `sign-out` `own-state` `own-state-name` `own-phone` `pause` `toast` `shortcuts` `banner-server` `banner-pbx NAME` |
+| every page | `user-menu` `sign-out` `own-state` `own-state-name` `own-phone` `pause` `pause-menu` `pause-reason` `toast` `shortcuts` `banner-server` `banner-pbx NAME` |
 | sign-in | `login-form` `login-error`; fields `name` `password` `next` |
 | desktop | `seat-prompt` `seat-extension` `seat-submit` `change-phone` `desk-idle` `dial-form` `dial-to` `dial-submit` `desk-search` `my-calls` `my-call` (with `data-call-id`) `call-back` `reopen` |
 | card | `pop-card` (with `data-call-id`, `data-status`, `data-reason`; only the one in front is visible) `pop-tab` `pop-status` `pop-clock` `pop-name` `pop-company` `pop-number` `pop-calls-today` `dial-number` `pop-note` `pop-saved` (its text begins with "Saved") `disposition-KEY` (a result in lower case, other characters as `-`) `answer` `pop-answer-hint` `hangup` `pop-done` `pop-dismiss` `pop-minimise` `pop-pin` `pop-history` `pop-open-client` |
@@ -14,4 +14,5 @@ What tests and scripts may hold on to in the pages are the `data-testid` names; 
 | callbacks | `callback-count` `callbacks` `view-VIEW` `callback-row` (with `data-task`, `data-owned-by`) `callback-overdue` `callback-owner` `callback-take` `callback-give-back` `callback-later` `callback-close` `close-form` `close-reason` `close-submit`; on a client's card `open-callback` |
 | board | `board` `board-figures` `board-waiting` `board-waiting-row` (with `data-level`) `board-queues` `board-queue-row` `board-agents` `board-agent-row` (with `data-state`) `board-calls` `board-call-row` (with `data-phase`); rows carry `data-key` |
 | users | `add-user` `user-row` (with `data-name`) `edit-user` `user-form` `user-save` `unassigned-phones` `unassigned-phone` |
+| reasons for a pause | `pause-reasons` `reasons-save` |
 """  # noqa: E501 - a table row is one line

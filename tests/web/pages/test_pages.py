@@ -94,6 +94,8 @@ async def test_the_day_starts_where_the_job_is(service: Running, who: str, place
         ("ana", "/admin/users", 403),
         ("sam", "/admin/users", 403),
         ("root", "/admin/users", 200),
+        ("sam", "/admin/pauses", 403),
+        ("root", "/admin/pauses", 200),
         ("ana", "/contacts/999", 404),
         ("ana", "/contacts/abc", 404),
         ("ana", "/contacts/99999999999999999999999", 404),
@@ -135,6 +137,7 @@ async def test_no_page_runs_or_styles_anything_inline_and_nothing_stored_becomes
     for who, path in [
         *(("ana", path) for path in paths),
         ("root", "/admin/users"),
+        ("root", "/admin/pauses"),
         ("root", "/board"),
         (None, "/login"),
     ]:

@@ -137,7 +137,7 @@ function ownState() {
       clock,
       extensions.length > 0 && h("span", { class: "state-phone d-none d-sm-inline-flex", title: t("Your phone"), data: { testid: "own-phone" } }, icon("device-landline-phone"), extensions.join(", ")),
       may && h("button", { type: "button", class: "btn btn-icon btn-sm btn-ghost-secondary", title: state === "paused" ? t("Be available again") : t("Pause: no calls from queues"), "aria-label": state === "paused" ? t("Be available again") : t("Pause: no calls from queues"),
-        data: { testid: "pause" }, onclick: () => turn(state === "paused" ? "unpause" : "pause") }, icon(state === "paused" ? "player-play" : "player-pause")),
+        "aria-haspopup": state === "paused" ? null : "menu", "aria-expanded": state === "paused" ? null : "false", data: { testid: "pause" }, onclick: (event) => (state === "paused" ? turn("unpause") : choose(event.currentTarget)) }, icon(state === "paused" ? "player-play" : "player-pause")),
     ]);
   };
   const look = async () => {
@@ -151,13 +151,45 @@ function ownState() {
     }
     paint();
   };
-  const turn = async (what) => {
+  const turn = async (what, body = {}) => {
     try {
-      await post(`/agents/${encodeURIComponent(me)}/${what}`, {});
+      await post(`/agents/${encodeURIComponent(me)}/${what}`, body);
     } catch (error) {
       toast(error.message, { kind: "error" });
     }
     setTimeout(look, 400);
+  };
+  /** Ask why, where the administrator keeps a list of reasons; arrows and Escape work as in any menu. */
+  const choose = async (button) => {
+    let reasons = [];
+    try {
+      reasons = (await get("/pause-reasons?limit=100")).items;
+    } catch {
+      // A pause without a reason is better than none.
+    }
+    if (!reasons.length) return turn("pause");
+    if (!button.isConnected || place.querySelector("[role=menu]")) return;
+    const close = (back) => {
+      menu.remove();
+      button.setAttribute("aria-expanded", "false");
+      removeEventListener("pointerdown", outside, true);
+      if (back) button.focus();
+    };
+    const outside = (event) => menu.contains(event.target) || button.contains(event.target) || close(false);
+    const menu = h("div", { class: "dropdown-menu show pause-menu", role: "menu", "aria-label": t("Why do you pause?"), data: { testid: "pause-menu" }, onkeydown: (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const items = [...menu.querySelectorAll("button")];
+      if (step) items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
+      else if (event.key === "Escape") close(true);
+      else if (event.key === "Tab") close(false);
+      if (step || event.key === "Escape") event.preventDefault();
+      event.stopPropagation();
+    } }, h("div", { class: "dropdown-header" }, t("Why do you pause?")),
+    reasons.map((reason) => h("button", { type: "button", class: "dropdown-item", role: "menuitem", data: { testid: "pause-reason" }, onclick: () => { close(true); turn("pause", { reason }); } }, reason)));
+    place.append(menu);
+    button.setAttribute("aria-expanded", "true");
+    addEventListener("pointerdown", outside, true);
+    menu.querySelector("button").focus();
   };
   everySecond(place, () => setText(clock, place.since ? duration(secondsSince(place.since)) : ""));
   pops.addEventListener("changed", paint);
