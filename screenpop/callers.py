@@ -57,11 +57,19 @@ async def _in_a_daemon(work: Callable[[], None]) -> None:
 class Callers:
     """Calls that are running, or whose cards are still up, each with what is known about its caller."""
 
-    def __init__(self, people: People, calls: Calls, numbering: Numbering, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        people: People,
+        calls: Calls,
+        numbering: Numbering,
+        clock: Callable[[], float],
+        patience: float = LOOKUP_SECONDS,
+    ) -> None:
         self._people = people
         self._calls = calls
         self._numbering = numbering
         self._clock = clock
+        self._patience = patience
         self._live: dict[str, LiveCall] = {}
         self._away_until = 0.0
         self._places_loaded = False
@@ -108,7 +116,7 @@ class Callers:
     async def ask(self, live: LiveCall) -> None:
         """Ask the client base who this is, for a bounded time."""
         try:
-            async with asyncio.timeout(LOOKUP_SECONDS):
+            async with asyncio.timeout(self._patience):
                 live.lookup = await self._find(live)
         except Exception as error:  # noqa: BLE001 - a pop without a client beats no pop
             self.failures += 1

@@ -29,6 +29,8 @@ class LiveCall:
     users: dict[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     disposition: str | None = None
+    popped: dict[str, float] = field(default_factory=dict)
+    """When the event arrived that brought the card up, by user."""
 
     @property
     def key(self) -> str | None:
@@ -62,20 +64,6 @@ class LiveCall:
         """Return what the board shows of the outside party."""
         contact = self.lookup.contact
         return Identity(card_number(self.number), BoardContact(contact.id, contact.name) if contact else None)
-
-    def match(self) -> str:
-        """Say in words what the look-up found."""
-        if self.incomplete:
-            return "the client base could not be asked"
-        if self.lookup.contact is not None:
-            how = ", chosen by hand" if self.lookup.chosen else ""
-            return f"{self.lookup.contact.name} ({self.lookup.contact.id}){how}"
-        if self.lookup.candidates:
-            return f"{len(self.lookup.candidates)} clients share the number"
-        if self.key is None:
-            kind = "a colleague" if self.call.direction is Direction.INTERNAL else self.number.kind.value
-            return f"not looked up: {kind}"
-        return "unknown number"
 
 
 def recall(row: CallRow) -> LiveCall:

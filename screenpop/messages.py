@@ -6,7 +6,7 @@ milliseconds, durations are seconds. A frame is encoded once, however many socke
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -400,6 +400,8 @@ class Subscribe(Struct, frozen=True, tag_field="type", tag="subscribe"):
 
     topic: str
     """A `Topic`; what else is asked for is refused by the socket, as a forbidden one is."""
+    tab: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    """What a browser calls its tab, for the trace."""
 
 
 class Resync(Struct, frozen=True, tag_field="type", tag="resync"):
@@ -412,7 +414,13 @@ class Ping(Struct, frozen=True, tag_field="type", tag="ping"):
     """Ask whether the server is there."""
 
 
-ClientFrame = Auth | Subscribe | Resync | Ping
+class Shown(Struct, frozen=True, tag_field="type", tag="shown"):
+    """The page has painted a card: sent once per `pop.show`, by clients that know it."""
+
+    call_id: Annotated[str, msgspec.Meta(max_length=100)]
+
+
+ClientFrame = Auth | Subscribe | Resync | Ping | Shown
 
 
 # Between nodes.
@@ -441,6 +449,17 @@ class Online(Struct, frozen=True, tag_field="type", tag="online"):
     users: tuple[str, ...] = ()
 
 
+class Receipt(Struct, frozen=True, tag_field="type", tag="receipt"):
+    """A card left for a browser at `at` (epoch seconds), or (`shown`) its page says that it is on the screen."""
+
+    call_id: str
+    user: str
+    socket: str
+    tab: str
+    at: float
+    shown: bool = False
+
+
 class BadFrameError(ValueError):
     """A client frame that says nothing we know; the text may be shown to the client."""
 
@@ -453,10 +472,11 @@ _ENCODER: Final = msgspec.json.Encoder()
 _CLIENT: Final = msgspec.json.Decoder[ClientFrame](ClientFrame)
 _CONTROL: Final = msgspec.json.Decoder[Control](Control)
 _ONLINE: Final = msgspec.json.Decoder[Online](Online)
+_RECEIPT: Final = msgspec.json.Decoder[Receipt](Receipt)
 _NUMBERED: Final = msgspec.json.Decoder[_Numbered](_Numbered)
 
 
-def encode(frame: ServerFrame | ClientFrame | Control | Online) -> bytes:
+def encode(frame: ServerFrame | ClientFrame | Control | Online | Receipt) -> bytes:
     """One frame as UTF-8 JSON."""
     return _ENCODER.encode(frame)
 
@@ -486,6 +506,29 @@ def decode_online(frame: bytes) -> Online | None:
         return None
 
 
+def decode_receipt(frame: bytes) -> Receipt | None:
+    """Read what another node says of a card's way; None when it says nothing we know (another version)."""
+    try:
+        return _RECEIPT.decode(frame)
+    except msgspec.DecodeError:
+        return None
+
+
+_SHOW_MARK: Final = b'{"type":"pop.show"'
+
+
+class _OfCall(Struct, frozen=True):
+    call_id: str
+
+
+_OF_CALL: Final = msgspec.json.Decoder[_OfCall](_OfCall)
+
+
+def shown_call(frame: bytes) -> str | None:
+    """Return which call's card an encoded frame brings up; None for any other frame."""
+    return _OF_CALL.decode(frame).call_id if frame.startswith(_SHOW_MARK) else None
+
+
 def sequence(frame: bytes) -> int:
     """Read the `seq` of an encoded frame, 0 where it has none."""
     return _NUMBERED.decode(frame).seq
@@ -507,6 +550,8 @@ BOARD_SUBJECT: Final = "board"
 
 CONTROL_SUBJECT: Final = "control"
 """Bus subject of the wishes to the owner of the service."""
+RECEIPT_SUBJECT: Final = "receipts"
+"""Bus subject on which nodes tell the owner what became of cards."""
 PRESENCE_SUBJECT: Final = "presence"
 """Bus subject on which nodes tell who is online."""
 _POPS_PREFIX: Final = "pops."

@@ -208,6 +208,10 @@ class PopBook:
         """Return the cards of a call."""
         return tuple(self._by_call.get(call_id, {}).values())
 
+    def is_dismissed(self, user: str | None, call_id: str) -> bool:
+        """Tell whether an agent put the card of a running call away."""
+        return user in self._dismissed.get(call_id, (0.0, ()))[1]
+
     def wrapping_up(self, user: str) -> Pop | None:
         """Return the latest card of a call that ended just now and waits for the agent's note and result."""
         waiting = [

@@ -28,13 +28,16 @@ from screenpop.live import LiveCall
 from screenpop.messages import (
     BOARD_SUBJECT,
     CONTROL_SUBJECT,
+    RECEIPT_SUBJECT,
     BoardSnapshot,
     Card,
     Control,
     PopsSnapshot,
     PopStatus,
+    Receipt,
     Wish,
     decode_control,
+    decode_receipt,
     encode,
     snapshot_subject,
     subject_user,
@@ -96,6 +99,8 @@ class Service:
         self._clock = clock
         self._pbxs = pbxs
         self._on_pop = on_pop
+        self.on_shown: Callable[[float], None] = lambda _: None
+        """Told how long a card took from its event to the word of a page that it is on the screen, in seconds."""
         self._owning = False
         self._seats = Seats()
         self._pops = PopBook()
@@ -137,6 +142,7 @@ class Service:
                 group.create_task(self._settle(), name="settle")
                 group.create_task(self._sweep(), name="sweep")
                 group.create_task(self._obey(), name="wishes")
+                group.create_task(self._hear_receipts(), name="receipts")
                 group.create_task(self._callers.load_places(), name="number tables")
         except asyncio.CancelledError:
             self._bus.answer(None)
@@ -196,7 +202,7 @@ class Service:
         if self._passed_on(Wish.DISMISS, call_id, user):
             return True
         actions = self._pops.dismiss(user, call_id, self._clock())
-        self._publish(actions)
+        self._publish_later(actions)
         return bool(actions)
 
     async def reopen(self, user: str, call_id: str) -> bool:
@@ -212,7 +218,7 @@ class Service:
         extension = next((phone for phone, name in live.users.items() if name == user), live.call.extension or "")
         view = View(user, extension, dialled=dialling_phone(live.call) == extension)
         status = _status(uses(live.call).get(extension))
-        self._publish(self._pops.reopen(view, live.call, self._make(live), status, at))
+        self._publish_later(self._pops.reopen(view, live.call, self._make(live), status, at))
         return True
 
     async def refresh_card(self, call_id: str) -> None:
@@ -239,6 +245,19 @@ class Service:
             return
         live.notes = (*(other for other in live.notes if other.id != note.id), note)
         self._publish(self._pops.refresh(call_id, self._make(live)))
+
+    def delivered(self, receipt: Receipt) -> None:
+        """Note that a card left for a browser, or is on its screen."""
+        if not self._owning:
+            self._bus.publish(RECEIPT_SUBJECT, encode(receipt))
+            return
+        live = self._callers.get(receipt.call_id)
+        if live is None:
+            return
+        arrived_at = live.popped.get(receipt.user)
+        self.writer.trace(receipt.call_id, traces.delivered(receipt, arrived_at))
+        if receipt.shown and arrived_at is not None:
+            self.on_shown(max(0.0, receipt.at - arrived_at))
 
     # The path of a pop.
 
@@ -268,11 +287,17 @@ class Service:
         if not self._unseen(change):
             self.writer.put(live.row())
             await asyncio.sleep(0)  # the write is on its way before anyone is told
+        dismissed = self._pops.is_dismissed(user, call.id)
         actions = self._pops.decide(change, user, self._make(live))
         self._publish(actions)
-        if any(isinstance(action, Show) for action in actions):
-            self._on_pop(max(0.0, self._clock() - change.at))
-        self._after(change, user, actions)
+        arrived_at = change.at if change.cause is None else change.cause.arrived_at
+        for action in actions:
+            if isinstance(action, Show):
+                live.popped[action.user] = arrived_at
+                self._on_pop(max(0.0, self._clock() - arrived_at))
+        steps = traces.decided(change, user, actions, online=user in self._presence.online, dismissed=dismissed)
+        self.writer.trace(call.id, *steps)
+        self._after(change, user)
 
     def _unseen(self, change: CallChange) -> bool:
         """Tell whether a change may go without a write of its own: nobody sees the call, and its next change is here.
@@ -312,12 +337,17 @@ class Service:
             self._board.wrap_up(user, waiting.call_id if waiting else None, at)
             self._board_changed.set()
 
-    def _after(self, change: CallChange, user: str | None, actions: Sequence[PopAction]) -> None:
-        """Do what is not urgent: the trace, phones nobody sits at, forgetting the call."""
+    def _publish_later(self, actions: Sequence[PopAction]) -> None:
+        """Tell agents what no event brought about: a person's wish, or the passing of time; it is traced as well."""
+        self._publish(actions)
+        for action in actions:
+            self.writer.trace(action.call_id, traces.told(action, self._clock()))
+
+    def _after(self, change: CallChange, user: str | None) -> None:
+        """Do what is not urgent: phones nobody sits at, forgetting the call."""
         rings = change.extension if change.kind is ChangeKind.RINGING else None
         if rings is not None and user is None and len(self._unseated) < MAX_UNSEATED:
             self._unseated[rings] = change.at
-        self.writer.trace(change.call.id, *traces.decided(change, user, actions))
         if change.kind is ChangeKind.ENDED and not self._pops.viewers(change.call.id):
             self._callers.drop(change.call.id)
 
@@ -347,7 +377,7 @@ class Service:
     async def _settle(self) -> None:
         while True:
             await asyncio.sleep(SETTLE_SECONDS)
-            self._publish(self._pops.settle())
+            self._publish_later(self._pops.settle())
 
     async def _sweep(self) -> None:
         while True:
@@ -358,7 +388,7 @@ class Service:
                 logger.exception("tidying up failed")
 
     async def _tidy(self) -> None:
-        self._publish(self._pops.sweep(self._clock()))
+        self._publish_later(self._pops.sweep(self._clock()))
         for live in self._callers.all():
             if live.call.ended_at is not None and not self._pops.viewers(live.call.id):
                 self._callers.drop(live.call.id)
@@ -424,6 +454,13 @@ class Service:
             wish = decode_control(frame)
             if wish is not None:
                 await self._fulfil(wish)
+
+    async def _hear_receipts(self) -> None:
+        """Hear what became of cards on other nodes."""
+        async for frame in frames(self._bus, RECEIPT_SUBJECT):
+            receipt = decode_receipt(frame)
+            if receipt is not None:
+                self.delivered(receipt)
 
     async def _fulfil(self, control: Control) -> None:
         try:

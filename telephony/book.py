@@ -6,9 +6,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
+from telephony.causes import cause_of
 from telephony.channels import Channel, Graph, endpoint_of, join_twins, local_twin_name, update
 from telephony.conversations import Conversation, call_id
-from telephony.events import OriginateResponse, Party
+from telephony.events import Event, OriginateResponse, Party
 from telephony.queues import QueueBook
 from telephony.records import (
     CallChange,
@@ -62,6 +63,8 @@ class Draft:
     book: CallBook
     at: float
     trigger: str = ""
+    event: Event | None = None
+    arrived_at: float | None = None
     changes: list[Change] = field(default_factory=list)
     surprises: list[Surprise] = field(default_factory=list)
 
@@ -75,9 +78,9 @@ class Draft:
     ) -> None:
         """Tell the outside what happened to a visible conversation."""
         if call.visible:
-            self.changes.append(
-                CallChange(kind, self.at, call.record(self.at), extension, result, absorbed, self.trigger)
-            )
+            record = call.record(self.at)
+            cause = None if self.event is None else cause_of(self.event, self.arrived_at)
+            self.changes.append(CallChange(kind, self.at, record, extension, result, absorbed, self.trigger, cause))
 
     def surprise(self, what: str, channel: str = "") -> None:
         """Count something the book can make no sense of."""

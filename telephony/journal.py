@@ -137,8 +137,8 @@ class Journal:
                 log.debug("journal %s: closing: %s", self._name, error)
 
 
-def read(path: Path) -> Iterator[_Entry]:
-    """Read a journal file, a recording, or all files of a journal's directory, oldest first.
+def read(path: Path, pbx: str | None = None) -> Iterator[_Entry]:
+    """Read a journal file, a recording, or all files of a journal's directory (of one PBX), oldest first.
 
     Lines that cannot be read (the last one after a crash, damage) are passed over.
 
@@ -148,7 +148,7 @@ def read(path: Path) -> Iterator[_Entry]:
 
     """
     lines = entries = 0
-    for file in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
+    for file in _all_of(path, pbx) if path.is_dir() else [path]:
         with file.open("rb") as content:
             for line in content:
                 lines += 1
@@ -182,6 +182,10 @@ def _entry(line: bytes) -> _Entry | None:
         return float(fields["t"]), str(fields["raw"]).encode("utf-8", "surrogateescape")
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
+
+
+def _all_of(directory: Path, pbx: str | None) -> list[Path]:
+    return sorted(directory.glob("*.jsonl")) if pbx is None else _files(directory, pbx)
 
 
 def _files(directory: Path, name: str) -> list[Path]:

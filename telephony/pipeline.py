@@ -31,26 +31,31 @@ def fold(book: CallBook, framer: Framer, chunks: Iterable[bytes], at: float) -> 
                 yield apply(book, event)
 
 
-def retell(messages: Iterable[tuple[float, bytes]], line: Line) -> Iterator[CallRecord | Surprise]:
-    """Tell the finished calls of recorded messages, each once and as it was in the end, and what made no sense.
+def follow(messages: Iterable[tuple[float, bytes]], line: Line) -> Iterator[tuple[float, Step]]:
+    """Take recorded messages into a book as the tracker does: each step, and the time that it is then.
 
     Time is that of the messages: the outcome is the same whenever and however fast they are replayed.
     """
     book, framer = CallBook(line), Framer()
-    ended: OrderedDict[str, CallRecord] = OrderedDict()
     now = swept = 0.0
     for at, raw in messages:
         for block in framer.feed(raw):
             event = read(block, at)
-            if event is None:
-                continue
-            yield from _keep(ended, apply(book, event))
-            now = event.at
+            if event is not None:
+                now = event.at
+                yield now, apply(book, event, at)
         if abs(now - swept) >= SWEEP_SECONDS:
             swept = now
-            yield from _keep(ended, sweep(book, now))
-            yield from _settled(ended, now - SETTLED_SECONDS)
-    yield from _keep(ended, sweep(book, now + SETTLED_SECONDS))
+            yield now, sweep(book, now)
+    yield now + SETTLED_SECONDS, sweep(book, now + SETTLED_SECONDS)
+
+
+def retell(messages: Iterable[tuple[float, bytes]], line: Line) -> Iterator[CallRecord | Surprise]:
+    """Tell the finished calls of recorded messages, each once and as it was in the end, and what made no sense."""
+    ended: OrderedDict[str, CallRecord] = OrderedDict()
+    for now, step in follow(messages, line):
+        yield from _keep(ended, step)
+        yield from _settled(ended, now - SETTLED_SECONDS)
     yield from ended.values()
 
 

@@ -187,6 +187,17 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """The AMI event that made a change: its name and channel, when it happened at the PBX and when it arrived here."""
+
+    event: str
+    channel: str
+    uniqueid: str
+    at: float
+    arrived_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class CallChange:
     """One step of one call, with the whole call as it is after the step."""
 
@@ -199,6 +210,8 @@ class CallChange:
     """ABSORBED only: the id of the conversation that is no longer one of its own."""
     trigger: str = ""
     """The AMI event and channel behind it, for "why did it pop": `DialState PJSIP/2001-00000049`."""
+    cause: Cause | None = None
+    """The same as facts; None where no event made the change (a snapshot, the passing of time)."""
 
 
 class MemberStatus(StrEnum):

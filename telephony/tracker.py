@@ -18,6 +18,7 @@ from telephony.control import Control
 from telephony.events import WANTED, parse
 from telephony.headers import headers
 from telephony.journal import Journal
+from telephony.lag import LagMeter, LinkHealth
 from telephony.links import ActionTimeout, AmiError, Delivery, Link, LinkDown, LinkUp, Received
 from telephony.records import CallRecord, Change, Step
 
@@ -30,7 +31,6 @@ LIST_SECONDS = 10.0
 RETRY_SECONDS = 20.0
 """Until a list that was not answered in time is asked for again."""
 SNAPSHOT_ATTEMPTS = 5
-_SMOOTHING = 0.2
 _NOTHING = Step()
 
 Items = list[dict[str, str]]
@@ -52,8 +52,7 @@ class Tracker(Control):
         """Prepare to follow `link`; `deliver` must not block."""
         super().__init__(link, book, plan or DialPlan())
         self.connected = False
-        self.lag_seconds = 0.0
-        """Age of events when they are worked on: time on the way, in queues, and the PBX clock's own error."""
+        self.meter = LagMeter()
         self.events = 0
         self.surprises = 0
         self.snapshots = 0
@@ -63,7 +62,8 @@ class Tracker(Control):
         self._clock = clock
         self._bad = 0
         self._passed_over = 0
-        self._newest = 0.0
+        self._looked_at = 0.0
+        self._looked_events = 0
         self.links = 0
         """Times the link came up since the start."""
         self._known_links = 0
@@ -74,6 +74,27 @@ class Tracker(Control):
     def reason(self) -> str:
         """Why the PBX is away, in plain words; empty while it is there."""
         return self.link.reason
+
+    @property
+    def reconnects(self) -> int:
+        """How often the link came back."""
+        return max(0, self.links - 1)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that arrived and are not worked on yet."""
+        return self.link.deliveries.qsize()
+
+    def look(self, at: float) -> LinkHealth:
+        """Tell how the link does at `at` (epoch seconds); called by its one owner, about once a second."""
+        lag = self.meter.look(at)
+        seconds = at - self._looked_at
+        rate = (self.events - self._looked_events) / seconds if self._looked_at and seconds > 0 else 0.0
+        self._looked_at, self._looked_events = at, self.events
+        return LinkHealth(
+            self.connected, lag, self.meter.stamped, rate, self.events, self.skipped, self.bad, self.waiting,
+            self.reconnects, self.meter.late_since,
+        )  # fmt: skip
 
     @property
     def bad(self) -> int:
@@ -117,7 +138,7 @@ class Tracker(Control):
                 if deliveries.empty():
                     break
                 self._take(deliveries.get_nowait())
-            self._measure_lag()
+            self.meter.handled(self._clock())
             await asyncio.sleep(0)
 
     def _take(self, delivery: Delivery) -> None:
@@ -151,8 +172,8 @@ class Tracker(Control):
                 self._passed_over += 1
             return _NOTHING
         self.events += 1
-        self._newest = event.at
-        return apply(self.book, event)
+        self.meter.note(at, event.at)
+        return apply(self.book, event, at)
 
     def _guarded(self, work: Callable[[], Step]) -> None:
         """Work on the book and tell what changed; whatever goes wrong costs this one message."""
@@ -169,12 +190,6 @@ class Tracker(Control):
             self._bad += 1
             if self._bad & (self._bad - 1) == 0:
                 log.exception("%s: one message could not be worked on (%d so far)", self.pbx, self._bad)
-
-    def _measure_lag(self) -> None:
-        if self._newest:
-            lag = max(0.0, self._clock() - self._newest)
-            self.lag_seconds += (lag - self.lag_seconds) * _SMOOTHING
-            self._newest = 0.0
 
     async def _sweep(self) -> None:
         while True:

@@ -97,6 +97,7 @@ class Node:
             on_pop=metrics.pop_latency.observe,
         )
         recordings, sources = Recordings(db), recording_sources(settings)
+        service.on_shown = metrics.shown_latency.observe
         self._trackers: dict[str, Tracker] = {}
         self._catching_up: dict[str, CatchUp] = {}
         self._looked = asyncio.Event()

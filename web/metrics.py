@@ -33,6 +33,12 @@ class Metrics:
             buckets=_POP_BUCKETS,
             registry=self.registry,
         )
+        self.shown_latency = Histogram(
+            "callcard_pop_shown_seconds",
+            "From the ring event's arrival to the page's word that the card is on the screen",
+            buckets=_POP_BUCKETS,
+            registry=self.registry,
+        )
         self.sockets = Gauge("callcard_open_sockets", "Open WebSocket connections", registry=self.registry)
         self.slow_sockets = Counter(
             "callcard_slow_sockets", "Sockets closed because the browser read too slowly", registry=self.registry
@@ -84,18 +90,28 @@ class _Trackers(Collector):
                 ("bad_blocks", "AMI messages that could not be read"),
                 ("surprises", "Events that made no sense in the call book"),
                 ("skipped", "AMI messages skipped unread"),
+                ("reconnects", "Times the link came back"),
             )
         }
         up = GaugeMetricFamily("callcard_ami_up", "Whether the link to the PBX is up", labels=["pbx"])
-        lag = GaugeMetricFamily("callcard_ami_lag_seconds", "Age of the last AMI event when handled", labels=["pbx"])
+        lag = GaugeMetricFamily(
+            "callcard_ami_lag_seconds",
+            "How late the last AMI event was worked on, clock difference taken off",
+            labels=["pbx"],
+        )
+        waiting = GaugeMetricFamily("callcard_ami_waiting", "AMI messages that wait to be worked on", labels=["pbx"])
+        late = GaugeMetricFamily("callcard_ami_late", "Whether the alarm for a late link is on", labels=["pbx"])
         for pbx, tracker in list(self._trackers.items()):
             counters["events"].add_metric([pbx], tracker.events)
             counters["bad_blocks"].add_metric([pbx], tracker.bad)
             counters["surprises"].add_metric([pbx], tracker.surprises)
             counters["skipped"].add_metric([pbx], tracker.skipped)
+            counters["reconnects"].add_metric([pbx], tracker.reconnects)
             up.add_metric([pbx], tracker.connected)
-            lag.add_metric([pbx], tracker.lag_seconds)
-        yield from (*counters.values(), up, lag)
+            waiting.add_metric([pbx], tracker.waiting)
+            late.add_metric([pbx], tracker.meter.late_since is not None)
+            lag.add_metric([pbx], tracker.meter.lag)
+        yield from (*counters.values(), up, lag, waiting, late)
 
 
 class _CatchingUp(Collector):

@@ -85,6 +85,11 @@ def load(environ: Mapping[str, str] = os.environ, toml: Path = Path("callcard.to
     return Settings(var_dir=var_dir, **read)
 
 
+def database_settings(url: str) -> dict[str, Any]:
+    """Read a database's URL that stands elsewhere than in the settings. Raises `SettingsError`."""
+    return _parse("--database", _database, url)
+
+
 def signing_key(settings: Settings) -> bytes:
     """Return the key that signs cookies; without `CALLCARD_SECRET_KEY` one is generated into the var directory.
 

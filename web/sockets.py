@@ -7,6 +7,7 @@ takes the snapshot when it comes back. Every way out goes through one `finally`.
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final
@@ -24,13 +25,16 @@ from screenpop.messages import (
     Ping,
     Pong,
     Ready,
+    Receipt,
     Resync,
     ServerFrame,
+    Shown,
     Subscribe,
     Topic,
     decode_client,
     encode,
     pops_subject,
+    shown_call,
 )
 from web import auth
 from web.api.problems import Problem
@@ -172,6 +176,9 @@ class Socket:
         self._pumps: list[asyncio.Task[None]] = []
         self._group: asyncio.TaskGroup | None = None
         self._mistakes = 0
+        self._id = secrets.token_hex(4)
+        """What the socket is called in traces."""
+        self._tab = ""
 
     @property
     def session(self) -> str | None:
@@ -294,11 +301,14 @@ class Socket:
                 continue
             match frame:
                 case Subscribe():
+                    self._tab = frame.tab or self._tab
                     await self._subscribe(group, frame.topic)
                 case Resync():
                     await self._resync(frame.topic)
                 case Ping():
                     await self._send(Pong())
+                case Shown():
+                    self._tell_delivery(frame.call_id, shown=True)
                 case Auth():
                     await self._complain("signed in already")
 
@@ -337,11 +347,19 @@ class Socket:
         try:
             async for frame in feed:
                 await self._send_bytes(frame)
+                call_id = shown_call(frame)
+                if call_id is not None:
+                    self._tell_delivery(call_id, shown=False)
         except (LaggingError, TimeoutError):
             self._parts.metrics.slow_sockets.inc()
             await self.close(TOO_SLOW)
         except ConnectionResetError:
             pass  # the reader sees it too and ends the socket
+
+    def _tell_delivery(self, call_id: str, *, shown: bool) -> None:
+        if self._principal is not None and Topic.POPS in self._feeds:
+            user, at = self._principal.user.name, self._parts.clock()
+            self._parts.service.delivered(Receipt(call_id, user, self._id, self._tab, at, shown))
 
     async def _send(self, frame: ServerFrame) -> None:
         await self._send_bytes(encode(frame))

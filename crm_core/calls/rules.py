@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from crm_core.numbers import Number
 from crm_core.recordings.rules import Recording
-from crm_core.texts import bounded, line
+from crm_core.texts import bounded, clean, line
 from telephony.records import CallRecord, Direction, LegResult, Outcome, Source
 
 
@@ -31,13 +32,17 @@ class ContactName:
     name: str
 
 
+Fact = str | int | float | bool | None
+"""What a fact of a trace can be: something JSON has a word for."""
+
+
 @dataclass(frozen=True, slots=True)
 class TraceEntry:
-    """One step of why a call did or did not pop."""
+    """One step of why a call did or did not pop: a code and its facts; the words for them are chosen by the reader."""
 
     at: float
     what: str
-    detail: str = ""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +186,21 @@ def check_note(text: str) -> str:
 def check_disposition(disposition: str | None) -> str | None:
     """Return a result as stored, None when blank; raises InvalidField when it is too long."""
     return line(bounded("disposition", disposition or "", LONGEST_DISPOSITION)) or None
+
+
+_FACTS = msgspec.json.Decoder(dict[str, Fact])
+
+
+def encode_facts(facts: Mapping[str, Fact]) -> str:
+    """Write a trace's facts as they are stored: a JSON object, with nothing in it that a database refuses."""
+    return msgspec.json.encode(
+        {name: clean(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
+    ).decode()
+
+
+def decode_facts(text: str) -> Mapping[str, Fact]:
+    """Read a trace's facts; what is no JSON object is told as it stands."""
+    try:
+        return _FACTS.decode(text)
+    except msgspec.DecodeError:
+        return {"text": text}

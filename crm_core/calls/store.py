@@ -20,6 +20,8 @@ from crm_core.calls.rules import (
     TraceEntry,
     check_disposition,
     check_note,
+    decode_facts,
+    encode_facts,
     missed_first,
     with_contact,
 )
@@ -237,7 +239,7 @@ class Calls:
     async def add_traces(self, traces: Mapping[str, Sequence[TraceEntry]]) -> None:
         """Append steps of many calls (by id) in one transaction."""
         rows = [
-            {"call_id": clean(call_id), "at": entry.at, "what": clean(entry.what), "detail": clean(entry.detail)}
+            {"call_id": clean(call_id), "at": entry.at, "what": clean(entry.what), "facts": encode_facts(entry.facts)}
             for call_id, entries in traces.items()
             for entry in entries
         ]
@@ -249,10 +251,10 @@ class Calls:
     async def trace(self, call_id: str) -> tuple[TraceEntry, ...]:
         """Return the steps in the order they happened."""
         row = TraceRow
-        query = select(row.at, row.what, row.detail).where(row.call_id == clean(call_id))
+        query = select(row.at, row.what, row.facts).where(row.call_id == clean(call_id))
         async with self._db.read() as connection:
             found = (await connection.execute(query.order_by(row.at, row.id).limit(MOST_STEPS))).all()
-        return tuple(TraceEntry(*step) for step in found)
+        return tuple(TraceEntry(step.at, step.what, decode_facts(step.facts)) for step in found)
 
     async def dispositions(self) -> tuple[str, ...]:
         """Return the results an agent can choose, in order."""

@@ -129,7 +129,7 @@ class CallWord(Row):
 
 
 class TraceRow(Row):
-    """One step of why a call did or did not pop."""
+    """One step of why a call did or did not pop; `facts` is a JSON object."""
 
     __tablename__ = "call_trace"
 
@@ -137,7 +137,7 @@ class TraceRow(Row):
     call_id: Mapped[Key] = mapped_column(index=True)
     at: Mapped[Instant]
     what: Mapped[str] = mapped_column(Text)
-    detail: Mapped[str] = mapped_column(Text)
+    facts: Mapped[str] = mapped_column(Text)
 
 
 class DispositionRow(Row):

@@ -356,13 +356,15 @@ async def test_an_agents_last_calls_have_missed_ones_on_top(calls: Calls) -> Non
 
 
 async def test_the_trace_tells_the_steps_in_order(calls: Calls) -> None:
-    await calls.add_trace("one", [TraceEntry(2.0, "ring", "PJSIP/2001\0"), TraceEntry(3.0, "shown", "ana")])
-    await calls.add_trace("one", [TraceEntry(1.0, "call", "")])
+    await calls.add_trace(
+        "one", [TraceEntry(2.0, "ring", {"text": "PJSIP/2001\0"}), TraceEntry(3.0, "shown", {"text": "ana"})]
+    )
+    await calls.add_trace("one", [TraceEntry(1.0, "call", {"text": ""})])
     await calls.add_trace("one", [])
     assert await calls.trace("one") == (
-        TraceEntry(1.0, "call", ""),
-        TraceEntry(2.0, "ring", "PJSIP/2001"),
-        TraceEntry(3.0, "shown", "ana"),
+        TraceEntry(1.0, "call", {"text": ""}),
+        TraceEntry(2.0, "ring", {"text": "PJSIP/2001"}),
+        TraceEntry(3.0, "shown", {"text": "ana"}),
     )
     assert await calls.trace("two") == ()
 

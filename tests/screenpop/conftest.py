@@ -12,6 +12,7 @@ import pytest
 from blockbuster import BlockBuster
 
 from crm_core.agents.states_store import AgentStates
+from crm_core.calls.rules import TraceEntry
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
 from crm_core.numbers import Numbering
@@ -24,6 +25,7 @@ from screenpop.messages import BOARD_SUBJECT, pops_subject
 from screenpop.service import Service, Stores
 from telephony.records import Change
 from tests.screenpop.scenes import T0
+from web.pages.why import sentence
 
 DEADLINE = 10.0
 PASSWORD = "correct horse battery"
@@ -125,12 +127,16 @@ class House:
         return row
 
     async def trace(self, call_id: str, wanted: str) -> list[str]:
+        """Wait until a call's trace tells of a step, and read it as people do."""
+        return [f"{step.what}: {sentence(step)}" for step in await self.steps(call_id, wanted)]
+
+    async def steps(self, call_id: str, wanted: str) -> tuple[TraceEntry, ...]:
         """Wait until a call's trace tells of a step."""
         async with asyncio.timeout(DEADLINE):
             while True:
                 steps = await self.calls.trace(call_id)
                 if any(step.what == wanted for step in steps):
-                    return [f"{step.what}: {step.detail}" for step in steps]
+                    return steps
                 await asyncio.sleep(0.05)
 
 

@@ -1,8 +1,13 @@
 """From a ring to a card, a row and a board: the whole path on a real database."""
 
+from dataclasses import replace
+
+import pytest
+
 from crm_core.calls.rules import CallPatch
 from crm_core.people.rules import ContactDraft, PhoneDraft
-from telephony.records import LegResult, Outcome, Participant
+from screenpop.messages import Receipt
+from telephony.records import Cause, LegResult, Outcome, Participant
 from tests.screenpop.conftest import OWN_NUMBER, House
 from tests.screenpop.scenes import T0, Scene, inbound, internal, outbound
 
@@ -235,14 +240,39 @@ async def test_the_log_brings_a_card_back(house: House) -> None:
 
 async def test_why_it_popped_or_not_is_told(house: House) -> None:
     await claire(house)
+    house.service.agent_online("ana")
     scene = Scene(inbound())
-    house.tell(scene.rings("2001"), scene.rings("2009"))
+    house.tell(scene.rings("2001"), scene.rings("2009"), scene.rings("2002"), scene.rings("2001"))
     steps = await house.trace("C1", "pop.show")
-    assert "match: Claire Durand (1)" in steps
+    assert "match: The number belongs to client 1" in steps
     assert "agent: ana sits at 2001" in steps
-    assert "pop.show: ana: ring" in steps
-    assert f"number: '{NUMBER}' is {NUMBER}" in steps
-    assert "agent: nobody sits at 2009" in steps
+    assert "agent: ben sits at 2002 and has no browser open" in steps
+    assert "pop.show: The card comes up for ana (ring)" in steps
+    assert f"number: {NUMBER} is read as {NUMBER}" in steps
+    assert "pop.none: No card: nobody sits at 2009" in steps
+    assert "pop.none: No new card: ana has the card of this call already" in steps
+
+
+async def test_a_trace_tells_when_the_card_left_and_when_the_page_showed_it(house: House) -> None:
+    shown: list[float] = []
+    house.service.on_shown = shown.append
+    ana = await house.screen("ana")
+    scene = Scene(inbound())
+    rings = replace(scene.rings("2001"), cause=Cause("Newstate", "PJSIP/2001-1", "1.2", T0 - 60.0, T0))
+    house.tell(rings)
+    await ana.until(lambda frame: frame["type"] == "pop.show")
+    house.service.delivered(Receipt("C1", "ana", "s1", "t1", T0 + 0.004))
+    house.service.delivered(Receipt("C1", "ana", "s1", "t1", T0 + 0.0205, shown=True))
+    house.service.delivered(Receipt("no such call", "ana", "s1", "t1", T0, shown=True))
+    steps = {step.what: step for step in await house.steps("C1", "pop.shown")}
+    assert steps["ringing"].at == T0
+    assert steps["ringing"].facts == {
+        "event": "Newstate", "channel": "PJSIP/2001-1", "uniqueid": "1.2", "pbx_at": T0 - 60.0, "extension": "2001",
+    }  # fmt: skip
+    assert steps["pop.sent"].facts == {"user": "ana", "socket": "s1", "tab": "t1", "ms": 4.0}
+    assert steps["pop.shown"].facts["ms"] == 20.5
+    assert shown == [pytest.approx(0.0205, abs=1e-5)]
+    assert house.latencies == [0.0], "the PBX's clock has no say in how long a card took"
 
 
 async def test_a_phone_nobody_sits_at_is_reported(house: House) -> None:

@@ -118,10 +118,10 @@ async def test_nothing_is_lost_while_the_database_is_away(
 async def test_what_is_left_is_written_at_the_stop(calls: Calls) -> None:
     writer = Writer(calls)
     writer.put(CallToSave(inbound(), NUMBER))
-    writer.trace("C1", TraceEntry(T0, "ring", "2001"))
+    writer.trace("C1", TraceEntry(T0, "ring", {"text": "2001"}))
     await writer.flush(DEADLINE)
     assert await calls.get("C1") is not None
-    assert await calls.trace("C1") == (TraceEntry(T0, "ring", "2001"),)
+    assert await calls.trace("C1") == (TraceEntry(T0, "ring", {"text": "2001"}),)
 
 
 async def test_a_stop_without_a_database_names_what_is_not_written(
@@ -162,7 +162,7 @@ async def test_a_consultation_becomes_part_of_the_call_it_was_about(calls: Calls
 async def test_what_became_part_of_another_call_is_no_row(calls: Calls) -> None:
     async with running(Writer(calls)) as writer:
         writer.put(CallToSave(inbound("I1"), NUMBER))
-        writer.trace("I1", TraceEntry(T0, "ring", "2002"))
+        writer.trace("I1", TraceEntry(T0, "ring", {"text": "2002"}))
         await settled(writer)
         await calls.save_draft("I1", "ana", "what Ben must know")
         writer.put(CallToSave(inbound("I1"), NUMBER))
@@ -175,7 +175,7 @@ async def test_what_became_part_of_another_call_is_no_row(calls: Calls) -> None:
         row = await calls.get("C1")
         assert row is not None
         assert [note.text for note in row.notes] == ["what Ben must know"]
-        assert await calls.trace("C1") == (TraceEntry(T0, "ring", "2002"),)
+        assert await calls.trace("C1") == (TraceEntry(T0, "ring", {"text": "2002"}),)
 
 
 async def test_the_pop_comes_without_the_database_and_its_client_follows(

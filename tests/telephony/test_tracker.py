@@ -205,17 +205,20 @@ async def test_what_goes_wrong_with_one_message_costs_one_message() -> None:
             await told.until(lambda: told.calls(ChangeKind.ENDED))
 
 
-async def test_lag_is_the_age_of_events_by_the_clock_of_the_pbx() -> None:
+async def test_lag_is_measured_past_the_difference_of_the_clocks() -> None:
     told = Told()
     async with peer() as pbx:
         refusing(pbx)
         async with tracked(pbx, told, clock=lambda: 1_700_000_010.0) as one:
-            assert one.lag_seconds == 0
-            pbx.say(
-                message("Event: Newchannel", "Timestamp: 1700000005.000000", "Channel: PJSIP/2001-1", "Uniqueid: 1.1")
-            )
-            await eventually(lambda: one.lag_seconds > 0)
-            assert one.lag_seconds == pytest.approx(1.0)
+            assert one.meter.lag == 0
+            for stamp in ("1700000005.000000", "1699999905.000000"):
+                pbx.say(message("Event: Newchannel", f"Timestamp: {stamp}", "Channel: PJSIP/2001-1", "Uniqueid: 1.1"))
+            await eventually(lambda: one.events == 2 and one.meter.lag > 0)
+            assert one.meter.lag == pytest.approx(100.0, abs=20.0)
+            health = one.look(1_700_000_011.0)
+            assert (health.up, health.stamped, health.events, health.reconnects) == (True, True, 2, 0)
+            assert (health.bad, health.waiting, health.events_per_second) == (0, 0, 0.0)
+            assert one.look(1_700_000_012.0).events_per_second == 0.0
 
 
 async def test_an_extension_registered_at_run_time_is_a_phone() -> None:

@@ -146,6 +146,23 @@ def test_a_recording_is_replayed_as_calls(run: Run) -> None:
     assert fails(run("journal", "replay", "nothing.jsonl"), "nothing.jsonl")
 
 
+def test_a_replay_tells_why_twice_the_same_and_of_one_call(run: Run) -> None:
+    file = str(RECORDINGS / "ringgroup_answered.jsonl")
+    once = run("journal", "replay", file)
+    assert "replayed without seats and clients" in once.stderr
+    (call,) = [json.loads(line) for line in once.stdout.splitlines()]
+    assert {"what": "pop.none", "why": "no_agent"}.items() <= {
+        "what": "pop.none", **next(step for step in call["trace"] if step["what"] == "pop.none")["facts"],
+    }.items()  # fmt: skip
+    assert run("journal", "replay", file).stdout == once.stdout
+    assert run("journal", "replay", file, "--call", call["id"], "--json").stdout == once.stdout
+    assert run("journal", "replay", file, "--call", "another").stdout == ""
+    text = run("journal", "replay", file, "--text").stdout
+    assert text.startswith(f"{call['id']}  ")
+    assert "No card: nobody sits at 2001" in text
+    assert fails(run("journal", "replay", file, "--database", "mysql://x"), "--database")
+
+
 def test_a_file_that_is_no_journal_is_not_replayed_as_an_empty_one(run: Run, tmp_path: Path) -> None:
     (tmp_path / "clients.csv").write_text("name,phone\nClaire,+33601020304\n")
     assert fails(run("journal", "replay", "clients.csv"), "clients.csv is no journal")

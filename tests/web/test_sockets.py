@@ -252,3 +252,33 @@ async def test_watch_prints_frames(with_pbx: Running, pbx: AmiServer) -> None:
         pbx.act(lambda world: world.inbound("+33601020304", direct_number("2001")))
         assert json.loads(await program.stdout.readline())["type"] == "pop.show"
         assert await program.wait() == 0
+
+
+async def test_the_trace_tells_which_tab_got_the_card_and_that_it_showed_it(with_pbx: Running, pbx: AmiServer) -> None:
+    async with with_pbx.socket() as socket:
+        await say(socket, type="auth", token=with_pbx.token("ana"))
+        await say(socket, type="subscribe", topic="pops", tab="t-1")
+        await hear_until(socket, "snapshot")
+        pbx.act(lambda world: world.inbound("+33601020304", direct_number("2001")))
+        call_id = (await hear_until(socket, "pop.show"))["call_id"]
+        await say(socket, type="shown", call_id=call_id)
+        steps: dict[str, Json] = {}
+        async with asyncio.timeout(10):
+            while "pop.shown" not in steps:
+                trace = (await with_pbx.ask("GET", f"calls/{call_id}")).body["trace"]
+                steps = {step["what"]: step for step in trace}
+    assert steps["number"]["facts"] == {"raw": "+33601020304", "e164": "+33601020304", "kind": "external"}
+    assert steps["match"]["detail"] == "No client has this number"
+    assert steps["agent"]["detail"] == "ana sits at 2001"
+    assert steps["ringing"]["facts"]["event"] in {"Newstate", "DialState"}
+    assert steps["pop.sent"]["facts"]["tab"] == steps["pop.shown"]["facts"]["tab"] == "t-1"
+    assert 0 <= steps["pop.sent"]["facts"]["ms"] <= steps["pop.shown"]["facts"]["ms"]
+    figures = (await with_pbx.ask("GET", "/metrics", who=None)).text
+    assert "callcard_pop_shown_seconds_count 1.0" in figures
+
+
+async def test_a_client_without_cards_has_none_to_show(service: Running) -> None:
+    async with service.live("sam", "board") as socket:
+        await say(socket, type="shown", call_id="C1")
+        await say(socket, type="ping")
+        await hear_until(socket, "pong")

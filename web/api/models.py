@@ -13,6 +13,7 @@ from crm_core.staff.rules import Role, Scope, UnassignedPhone, User
 from screenpop.messages import optional_timestamp, timestamp
 from telephony import records
 from telephony.records import Direction, LegResult, Outcome, RecordingKind, Source, TransferKind
+from web.pages import why
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="RFC 3339, UTC, milliseconds")]
 Seconds = Annotated[float, Meta(description="Seconds")]
@@ -141,11 +142,12 @@ class TimelineStep(Struct, frozen=True):
 
 
 class TraceStep(Struct, frozen=True):
-    """One step of why a call did or did not pop."""
+    """One step of why a call did or did not pop: a code, its facts, and both as an English sentence."""
 
     at: Time
     what: str
     detail: str
+    facts: dict[str, calls.Fact]
 
 
 class CallDetails(Call, frozen=True, kw_only=True):
@@ -258,7 +260,7 @@ def call_details(row: calls.CallRow, trace: tuple[calls.TraceEntry, ...]) -> Cal
         timeline=tuple(
             TimelineStep(timestamp(step.at), step.what, step.extension, step.detail) for step in row.record.timeline
         ),
-        trace=tuple(TraceStep(timestamp(step.at), step.what, step.detail) for step in trace),
+        trace=tuple(TraceStep(timestamp(step.at), step.what, why.sentence(step), dict(step.facts)) for step in trace),
     )
 
 

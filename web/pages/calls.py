@@ -11,7 +11,8 @@ from crm_core.errors import InvalidField
 from telephony.records import Direction, Outcome
 from web.api.problems import NotFound
 from web.auth import READ, add_route, signed_in
-from web.pages.rendering import render, zone
+from web.pages.rendering import render, speaks, zone
+from web.pages.why import sentence
 from web.pages.zones import day_start
 from web.services import services
 
@@ -58,10 +59,12 @@ async def call_details(request: web.Request) -> web.Response:
     if row is None:
         raise NotFound("There is no such call.")
     mine = signed_in(request).user.name in row.users.values()
+    gettext = speaks(request).translations.gettext
+    trace = await parts.calls.trace(row.id)
     values = {
         "call": row,
         "mine": mine,
-        "trace": await parts.calls.trace(row.id),
+        "trace": [(step.at, step.what, sentence(step, gettext)) for step in trace],
         "dispositions": await parts.calls.dispositions(),
     }
     return await render(request, "calls/details.html", values)

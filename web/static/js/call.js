@@ -1,7 +1,7 @@
 // One call: its result, a note added later, and the card brought up again.
 import { patch, post } from "./api.js";
 import { toast } from "./dom.js";
-import { t, timeWithSeconds } from "./words.js";
+import { t, timeWithMilliseconds, timeWithSeconds } from "./words.js";
 
 const id = encodeURIComponent(document.querySelector("[data-call]").dataset.call);
 
@@ -13,7 +13,7 @@ async function attempt(work) {
   }
 }
 
-for (const time of document.querySelectorAll("[data-exact] time")) time.textContent = timeWithSeconds(time.dateTime);
+for (const time of document.querySelectorAll("[data-exact] time")) time.textContent = time.closest("[data-milliseconds]") ? timeWithMilliseconds(time.dateTime) : timeWithSeconds(time.dateTime);
 
 document.querySelector("[data-result]").addEventListener("change", (event) => attempt(async () => {
   await patch(`/calls/${id}`, { disposition: event.target.value || null });

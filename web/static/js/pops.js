@@ -97,6 +97,13 @@ export class Pops extends EventTarget {
     this.#stack.append(entry.view.element);
     if (isNew) announce([entry.pop.reason === "dial" ? t("Calling") : t("Ringing"), cardName(pop.card), pop.card.contact?.company].filter(Boolean).join(", "));
     if (this.#mayComeToFront(entry)) this.#arrive(entry, isNew);
+    if (isNew) this.#tellWhenPainted(pop.call_id);
+  }
+
+  /** A hidden tab paints nothing: it tells when it is looked at, if the card is still up then. */
+  #tellWhenPainted(id) {
+    const tell = () => this.#pops.has(id) && this.dispatchEvent(new CustomEvent("shown", { detail: { id } }));
+    requestAnimationFrame(() => setTimeout(tell));
   }
 
   /** A ring replaces a finished call's card, but never while a hand is on it: the click would land on the wrong call. */

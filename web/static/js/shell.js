@@ -244,6 +244,7 @@ function start() {
   const home = document.getElementById("pops");
   if (!home) return;
   pops = new Pops(home, { docked: home.classList.contains("pop-dock") });
+  pops.addEventListener("shown", ({ detail }) => socket.shown(detail.id));
   socket.addEventListener("snapshot", ({ detail }) => detail.topic === "pops" && pops.snapshot(detail.state));
   socket.addEventListener("delta", ({ detail }) => detail.type.startsWith("pop.") && pops.delta(detail));
   socket.addEventListener("down", ({ detail }) => banner.set("server", t("The link to the server is down. What you see may be old."), detail.since));

@@ -7,6 +7,17 @@ const LONGEST_WAIT = 10000;
 const SILENCE = 25000;
 const NOT_SIGNED_IN = 4401;
 const FORBIDDEN = 4403;
+const TAB = "callcard.tab";
+
+/** What this tab is called in the trace of a call; a reload keeps the name. */
+function tabName() {
+  const made = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
+  try {
+    return sessionStorage.getItem(TAB) || (sessionStorage.setItem(TAB, made), made);
+  } catch {
+    return made;
+  }
+}
 
 /** Events: `snapshot` and `delta` (detail: frame), `up`, `down` (detail: {since}). */
 export class Socket extends EventTarget {
@@ -16,6 +27,7 @@ export class Socket extends EventTarget {
   #heard = Date.now();
   #topics = new Map();
   #awaiting = new Set();
+  #tab = tabName();
 
   constructor() {
     super();
@@ -35,9 +47,14 @@ export class Socket extends EventTarget {
     else this.#connect();
   }
 
+  /** Say that a card is on the screen. */
+  shown(callId) {
+    this.#send({ type: "shown", call_id: callId });
+  }
+
   #ask(type, topic) {
     this.#awaiting.add(topic);
-    this.#send({ type, topic });
+    this.#send({ type, topic, ...(type === "subscribe" && { tab: this.#tab }) });
   }
 
   #send(message) {

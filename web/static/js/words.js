@@ -32,6 +32,7 @@ export function duration(seconds) {
 
 const clockTime = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
 const clockSeconds = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", second: "2-digit" });
+const clockMilliseconds = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 const dayName = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "numeric", minute: "2-digit" });
 const dayMonth = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
@@ -52,6 +53,7 @@ export function moment(at) {
 
 export const exactMoment = (at) => exact.format(new Date(at));
 export const timeOfDay = (at) => clockTime.format(new Date(at));
+export const timeWithMilliseconds = (at) => clockMilliseconds.format(new Date(at));
 export const timeWithSeconds = (at) => clockSeconds.format(new Date(at));
 
 /** The local time in a zone, or null when the browser does not know the zone. */
