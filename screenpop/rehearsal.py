@@ -84,11 +84,12 @@ class Rehearsal:
                 played.steps.append(traces.told(action, at))
 
     async def _take(self, change: CallChange) -> None:
+        at = change.at if change.cause is None else change.cause.arrived_at
         live = self._callers.meet(change.call, self._seats)
         played = self._played.setdefault(change.call.id, _Played(live))
         if self._callers.must_ask(live, change.kind):
             await self._callers.ask(live)
-            self._note(played, traces.found(live, change.at))
+            self._note(played, traces.found(live, at))
         if change.kind is ChangeKind.ABSORBED and change.absorbed is not None:
             absorbed = self._played.pop(change.absorbed, None)
             self._callers.drop(change.absorbed)
@@ -96,7 +97,7 @@ class Rehearsal:
         user = self._seats.user(change.extension)
         dismissed = self._pops.is_dismissed(user, change.call.id)
         actions = self._pops.decide(change, user, self._make(live))
-        self._note(played, traces.decided(change, user, actions, online=True, dismissed=dismissed))
+        self._note(played, traces.decided(change, user, actions, at, online=True, dismissed=dismissed))
 
     def _note(self, played: _Played, steps: Iterable[TraceEntry]) -> None:
         played.steps.extend(steps)

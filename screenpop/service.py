@@ -295,7 +295,8 @@ class Service:
             if isinstance(action, Show):
                 live.popped[action.user] = arrived_at
                 self._on_pop(max(0.0, self._clock() - arrived_at))
-        steps = traces.decided(change, user, actions, online=user in self._presence.online, dismissed=dismissed)
+        online, now = user in self._presence.online, self._clock()
+        steps = traces.decided(change, user, actions, now, online=online, dismissed=dismissed)
         self.writer.trace(call.id, *steps)
         self._after(change, user)
 

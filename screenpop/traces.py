@@ -45,14 +45,15 @@ def found(live: LiveCall, at: float) -> tuple[TraceEntry, TraceEntry]:
 
 
 def decided(
-    change: CallChange, user: str | None, actions: Sequence[PopAction], *, online: bool, dismissed: bool
+    change: CallChange, user: str | None, actions: Sequence[PopAction], at: float, *, online: bool, dismissed: bool
 ) -> list[TraceEntry]:
     """Tell what happened on the phone, who sits at it, and what became of the cards.
 
-    `online`: whether that user has a browser open; `dismissed`: whether they put this call's card away.
+    `at` is when it was decided; `online`: whether that user has a browser open; `dismissed`: whether they put this
+    call's card away.
     """
-    at = change.at if change.cause is None else change.cause.arrived_at
-    steps = [TraceEntry(at, change.kind.value, _event(change))]
+    arrived_at = change.at if change.cause is None else change.cause.arrived_at
+    steps = [TraceEntry(arrived_at, change.kind.value, _event(change))]
     if change.extension is not None and change.kind in RING:
         steps.append(TraceEntry(at, AGENT, {"extension": change.extension, "user": user, "online": online}))
         if not any(isinstance(action, Show) and action.user == user for action in actions):
