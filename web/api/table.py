@@ -3,7 +3,21 @@
 from aiohttp import web
 
 from web import auth
-from web.api import agents, board, browser, calls, contacts, documents, live, me, pauses, recordings, states, tasks, users
+from web.api import (
+    agents,
+    board,
+    browser,
+    calls,
+    contacts,
+    documents,
+    live,
+    me,
+    pauses,
+    recordings,
+    states,
+    tasks,
+    users,
+)
 from web.api.routes import PREFIX, Route
 
 ROUTES: tuple[Route, ...] = (
