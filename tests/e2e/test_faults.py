@@ -125,6 +125,7 @@ async def test_postgresql_gone_for_a_while(
         try:
             group.create_task(_type(api, call_id))
             await api.until(_log(node), lambda log: "cannot ask who owns service" in log, 20)
+            await api.until(api.ready, lambda ready: not ready)
             await _missed(trunk, carla, other)
             await call.hang_up()
         finally:
@@ -210,6 +211,7 @@ async def test_disk_full(small_disk: Path, serve: Serve, furnished: Furnished, p
         await api.until(api.metrics, lambda figures: figures["callcard_failed_writes"] > 0)
         await api.until(_log(node), lambda log: "disk is full" in log and "journal main cannot be written" in log)
         assert node.callcard.status("/healthz") == 200
+        assert await api.ready()  # it can read: agents stay at work
         filler.unlink()
     async with node.api() as root:
         await _assert_both_true(root, call_id)
@@ -247,6 +249,27 @@ async def _kill(node: Node) -> None:
     """End the service as a power cut would, and start it again at once."""
     await asyncio.to_thread(node.callcard.stop, signal.SIGKILL)
     await asyncio.to_thread(node.callcard.start)
+
+
+async def test_killed_while_rows_wait_for_the_database(
+    serve: Serve, asterisk: Asterisk, plug: Plug, trunk: Phone, tmp_path: Path
+) -> None:
+    ana, carla = await plug("2001"), await plug("2003")
+    asterisk.cel_file.unlink(missing_ok=True)
+    node = await asyncio.to_thread(serve, {"CALLCARD_CEL_URL": f"file://{asterisk.cel_file}"})
+    async with node.api("ana") as api, node.live("ana") as pops, node.live("carla") as other:
+        call, call_id = await _answered(trunk, ana, pops)
+        await _type(api, call_id)
+        with contextlib.closing(sqlite3.connect(tmp_path / "callcard" / "callcard.db", isolation_level=None)) as holder:
+            holder.execute("BEGIN EXCLUSIVE")
+            await _missed(trunk, carla, other)
+            await call.hang_up()
+            await api.until(api.metrics, lambda figures: figures["callcard_unwritten_calls"] == 2)
+            await asyncio.to_thread(node.callcard.stop, signal.SIGKILL)
+            holder.execute("ROLLBACK")
+    await asyncio.to_thread(node.callcard.start)
+    async with node.api() as root:
+        await _assert_both_true(root, call_id)
 
 
 async def _only_row(node: Node, call_id: str) -> tuple[Row, list[str]]:
