@@ -76,9 +76,15 @@ class Rebuild:
 
     async def _read(self, earlier: Checkpoint | None) -> None:
         again = earlier.again if earlier is not None else Place()
-        size = max(1, self._export.size)
-        progress = Progress(again.offset / size)
-        records = self._export.records(again)
+        progress = Progress(again.offset / max(1, self._export.size))
+        try:
+            await self._read_on(again, progress)
+        finally:
+            progress.end()  # what ends the run gets a line of its own
+        await asyncio.to_thread(self._checkpoints.clear)
+
+    async def _read_on(self, again: Place, progress: Progress) -> None:
+        records, size = self._export.records(again), max(1, self._export.size)
         rows = closed_at = 0
         while taken := await asyncio.to_thread(self._take_some, records):
             rows += taken
@@ -88,8 +94,6 @@ class Rebuild:
             progress.show(self._here.offset / size, rows, self.counts.calls)
         await self._write()
         progress.show(1.0, rows, self.counts.calls, last=True)
-        progress.end()
-        await asyncio.to_thread(self._checkpoints.clear)
 
     def _take_some(self, records: Iterator[Record]) -> int:
         """Take the next records into the calls; return how many there were."""
