@@ -93,7 +93,8 @@ class Framer:
         verdicts = self._verdicts
         skipped = 0
         for block in blocks:
-            line = block[: block.find(b"\r")]
+            end = block.find(b"\r")
+            line = block[:end] if end > 0 else block
             if line not in verdicts:
                 picked += self._pick([block])
                 self._learn(line)

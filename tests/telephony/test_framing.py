@@ -60,6 +60,11 @@ def test_a_name_once_found_unwanted_still_passes_with_an_action_id() -> None:
     assert one.skipped == 4
 
 
+def test_an_event_of_one_line_is_no_shorter_name() -> None:
+    one = framer()
+    assert [one.feed(b"Event: Hangup\r\n\r\n") for _ in range(3)] == [[b"Event: Hangup"]] * 3
+
+
 def test_any_of_several_needles_is_enough() -> None:
     one = Framer(WANTED, needles={b"VarSet": (b"\nVariable: VMSTATUS", b"\nVariable: VM_MESSAGEFILE")})
     told = [b"Event: VarSet\r\nVariable: %s\r\nValue: x" % name for name in (b"VMSTATUS", b"VM_MESSAGEFILE", b"VMX")]
