@@ -18,6 +18,7 @@ _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _FORBIDDEN = re.compile(r"[\r\n\0\ud800-\udfff]")
 _SEPARATORS = re.compile(r"[\s()./-]")
 _DIGITS = re.compile(r"[+*#0-9]{1,40}")
+_KEYS = re.compile(r"[*0-9]{1,40}")
 _ENDPOINT = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 _OURS = frozenset({"action", "actionid"})
@@ -142,8 +143,71 @@ def blind_transfer(plan: DialPlan, channel: str, to: str) -> Action:
 
 
 def attended_transfer(plan: DialPlan, channel: str, to: str) -> Action:
-    """Let the party on `channel` consult `to` and hand its peer over by hanging up."""
-    return "Atxfer", {"Channel": channel, "Context": plan.context, "Exten": dialable(to)}
+    """Let the party on `channel` consult `to` and hand its peer over by hanging up.
+
+    Asterisk plays the digits to itself as key presses: `#` ends them, or it would wait three seconds for more.
+    """
+    number = dialable(to).removeprefix("+")
+    if not _KEYS.fullmatch(number):
+        raise BadField(f"{to[:80]!r} cannot be consulted: digits only")
+    return "Atxfer", {"Channel": channel, "Context": plan.context, "Exten": f"{number}#"}
+
+
+def hold(plan: DialPlan, channel: str, waiting_room: str) -> Action:
+    """Let the party on `channel` consult an extension that begins no longer one: a `#` would stay over as a key."""
+    return "Atxfer", {"Channel": channel, "Context": plan.context, "Exten": waiting_room}
+
+
+def remember(channel: str, name: str, value: str) -> Action:
+    """Set a variable that every channel made from this one inherits."""
+    return "Setvar", {"Channel": channel, "Variable": f"__{name}", "Value": value}
+
+
+def knows(plan: DialPlan, extension: str) -> Action:
+    """Ask whether the dialplan knows an extension; needs the function DIALPLAN_EXISTS (func_dialplan)."""
+    return "Getvar", {"Variable": f"DIALPLAN_EXISTS({plan.context},{extension},1)"}
+
+
+def run_at(  # noqa: PLR0913 - an Originate has that many sides
+    plan: DialPlan,
+    extension: str,
+    application: str,
+    data: str,
+    *,
+    channel_id: str,
+    caller_id: str,
+    ring_seconds: float = 30.0,
+) -> Action:
+    """Ring a phone of ours and run one dialplan application on it once it is taken."""
+    return "Originate", {
+        "Channel": plan.interface(extension),
+        "Application": application,
+        "Data": data,
+        "CallerID": caller_id,
+        "Timeout": str(round(ring_seconds * 1000)),
+        "ChannelId": channel_id,
+        "Async": "true",
+    }
+
+
+def record(channel: str, file: str) -> Action:
+    """Begin to record; Asterisk asks for the write class `system`."""
+    return "MixMonitor", {"Channel": channel, "File": file, "options": "b"}
+
+
+def stop_recording(channel: str) -> Action:
+    """End every recording of a channel."""
+    return "StopMixMonitor", {"Channel": channel}
+
+
+def mute_recording(channel: str, *, muted: bool) -> Action:
+    """Record silence instead of both sides, or voices again."""
+    return "MixMonitorMute", {"Channel": channel, "Direction": "both", "State": "1" if muted else "0"}
+
+
+def prioritise(queue: str, channel: str, priority: int) -> Action:
+    """Give a waiting caller another priority: callers with a higher one are served first."""
+    return "QueueChangePriorityCaller", {"Queue": queue, "Caller": channel, "Priority": str(priority)}
 
 
 def park(channel: str, *, announce_to: str | None = None, seconds: float | None = None) -> Action:

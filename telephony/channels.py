@@ -12,6 +12,12 @@ from telephony.events import Party
 TALK_BRIDGES = ("basic",)
 """Bridge kinds in which parties talk to each other as one conversation; parking and conferences are not."""
 
+HOLD_EXTENSION = "*4653"
+"""Where an agent's phone waits while Callcard holds the caller (`*HOLD` on the keys); see asterisk_conf/README.md."""
+
+SPY_PREFIX = "callcard-spy-"
+"""How the uniqueid of a listening supervisor's channel begins; the mode follows."""
+
 REMEMBERED_HANGUPS = 8192
 """How many finished channels are remembered, so that a late event does not bring one back."""
 
@@ -143,6 +149,18 @@ def leave(graph: Graph, channel: Channel) -> None:
         if not bridge.members:
             del graph.bridges[channel.bridge]
     channel.bridge = None
+
+
+def consultation(graph: Graph, channel: Channel) -> Channel | None:
+    """Give the Local channel a party consults over while its peer is held by the PBX; None when it does not."""
+    members = graph.bridges[channel.bridge].members if channel.bridge is not None else set()
+    others = (graph.channels.get(uniqueid) for uniqueid in members if uniqueid != channel.uniqueid)
+    return next((other for other in others if other is not None and other.is_local), None)
+
+
+def leads_to_hold(channel: Channel) -> bool:
+    """Whether a Local channel leads to where a phone waits during a hold."""
+    return channel.is_local and channel.name.startswith(f"Local/{HOLD_EXTENSION}@")
 
 
 def is_talk(kind: str) -> bool:

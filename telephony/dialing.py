@@ -4,7 +4,7 @@ from typing import Final
 
 from telephony import events as ev
 from telephony.book import CallBook, Draft, call_of, new_call, show
-from telephony.channels import Channel
+from telephony.channels import SPY_PREFIX, Channel
 from telephony.conversations import Conversation, add_transfer, leg_result, name_target
 from telephony.parties import call_in_midstream, join_call, known, take_number
 from telephony.records import ChangeKind, Direction, LegResult, Transfer, TransferKind
@@ -58,7 +58,10 @@ def dialled_unseen(draft: Draft, dest: Channel) -> None:
 
 
 def _originated(draft: Draft, dest: Channel) -> None:
-    """Asterisk rings a channel on somebody's order: a click-to-call's first leg."""
+    """Asterisk rings a channel on somebody's order: a click-to-call's first leg, or a supervisor who will listen."""
+    if dest.uniqueid.startswith(SPY_PREFIX):
+        dest.spying = True
+        return
     call = call_of(draft.book, dest) or new_call(draft.book, dest, draft.at)
     call.originated = True
     if not dest.is_local:

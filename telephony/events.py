@@ -299,6 +299,7 @@ class ChanSpyStart(msgspec.Struct, frozen=True):
 
     at: float
     spyer: Party
+    spyee: Party | None = None
 
 
 class DeviceState(msgspec.Struct, frozen=True):
@@ -532,7 +533,7 @@ _PARSERS: Final[dict[str, Callable[[Fields, float], Event | None]]] = {
     "VarSet": _variable,
     "MixMonitorStart": lambda f, at: MonitorStart(at, _need(f), f.get("ChanVariable(MIXMONITOR_FILENAME)", "")),
     "MixMonitorStop": lambda f, at: MonitorStop(at, _need(f)),
-    "ChanSpyStart": lambda f, at: ChanSpyStart(at, _need(f, "Spyer")),
+    "ChanSpyStart": lambda f, at: ChanSpyStart(at, _need(f, "Spyer"), _party(f, "Spyee")),
     "DeviceStateChange": lambda f, at: DeviceState(at, f.get("Device", ""), f.get("State", "")),
     "Shutdown": lambda _, at: Shutdown(at),
 }

@@ -7,7 +7,7 @@ from typing import Final
 
 from telephony import events as ev
 from telephony.book import Draft, call_of, show, unite, wire
-from telephony.channels import Channel, connected_parties, enter, is_talk, leave
+from telephony.channels import Channel, connected_parties, consultation, enter, is_talk, leave
 from telephony.conversations import Conversation, name_target
 from telephony.parties import call_in_midstream, join_call, known
 from telephony.records import ChangeKind, Direction, LegResult, TransferKind
@@ -23,8 +23,17 @@ def bridge_enter(draft: Draft, event: ev.BridgeEnter) -> None:
         return
     draft.trigger = f"BridgeEnter {channel.name}"
     enter(draft.book.graph, channel, event.bridge, event.kind)
+    _consults(draft, channel)
     if is_talk(event.kind):
         check_connected(draft, channel)
+
+
+def _consults(draft: Draft, channel: Channel) -> None:
+    """Make a consultation over the PBX's own transfer part of the call from its first ring on."""
+    call = call_of(draft.book, channel)
+    other = consultation(draft.book.graph, channel) if call is not None and channel.uniqueid in call.held_by else None
+    if call is not None and other is not None:
+        join_call(draft, other, call)
 
 
 def check_connected(draft: Draft, channel: Channel) -> None:
@@ -126,14 +135,14 @@ def bridge_leave(draft: Draft, event: ev.BridgeLeave) -> None:
     call = call_of(draft.book, channel)
     if call is None:
         return
-    if channel.is_phone:
+    if channel.is_phone and channel.uniqueid not in call.held_by:
         call.leave_leg(channel.endpoint, draft.at)
     check_talk(draft, call)
 
 
 def check_talk(draft: Draft, call: Conversation) -> None:
     """End the talk when nobody is left who hears another."""
-    if not call.talking or call.conference:
+    if not call.talking or call.conference or _is_held(draft, call):
         return
     graph = draft.book.graph
     for uniqueid in call.channels:
@@ -144,6 +153,13 @@ def check_talk(draft: Draft, call: Conversation) -> None:
             return
     call.talking = False
     call.talk_ended_at = draft.at
+
+
+def _is_held(draft: Draft, call: Conversation) -> bool:
+    """Whether a party that left the bridge will come back: holding and consulting by the PBX are part of the talk."""
+    channels = draft.book.graph.channels
+    both_there = call.caller in channels
+    return both_there and any(uniqueid in channels for uniqueid in call.held_by)
 
 
 def hold(draft: Draft, event: ev.Hold) -> None:

@@ -14,13 +14,13 @@ from typing import assert_never
 from telephony import recovery
 from telephony.actions import DialPlan
 from telephony.calls import CallBook, apply
-from telephony.control import Control
 from telephony.events import WANTED, parse
 from telephony.headers import headers
 from telephony.journal import Journal
 from telephony.lag import LagMeter, LinkHealth
 from telephony.links import ActionTimeout, AmiError, Delivery, Link, LinkDown, LinkUp, Received
 from telephony.records import CallRecord, Change, Step
+from telephony.supervision import Supervision
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _NOTHING = Step()
 Items = list[dict[str, str]]
 
 
-class Tracker(Control):
+class Tracker(Supervision):
     """Follows one PBX. `run` never ends by itself; the link and the journal are run by their owner."""
 
     def __init__(

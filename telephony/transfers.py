@@ -1,7 +1,8 @@
 """Calls that are moved: transfers, pickup, parking."""
 
 from telephony import events as ev
-from telephony.book import Draft, absorb, call_of
+from telephony.book import CallBook, Draft, absorb, call_of
+from telephony.channels import Channel, leads_to_hold
 from telephony.conversations import Conversation, add_transfer
 from telephony.parties import join_call, known
 from telephony.records import ChangeKind, Transfer, TransferKind
@@ -38,6 +39,8 @@ def attended_transfer(draft: Draft, event: ev.AttendedTransfer) -> None:
     call = next((c for ch in (original, transferee) if ch is not None and (c := call_of(book, ch))), None)
     if call is None:
         return
+    if original is not None and _was_on_hold(book, original):
+        return
     if original is not None and original is second and call.end_hold(original.uniqueid, draft.at, counts=False):
         call.note(draft.at, "unhold", original.endpoint)
     source = original.endpoint if original is not None else event.original.channel
@@ -51,6 +54,11 @@ def attended_transfer(draft: Draft, event: ev.AttendedTransfer) -> None:
     draft.tell(ChangeKind.TRANSFERRED, call, source)
     if target is not None and target.bridge is not None:
         check_connected(draft, target)
+
+
+def _was_on_hold(book: CallBook, original: Channel) -> bool:
+    """Whether the phone went away during a hold by the PBX, which ends the call then: nobody is handed over."""
+    return any(leads_to_hold(one) and one.linkedid == original.linkedid for one in book.graph.channels.values())
 
 
 def _transfer_target(

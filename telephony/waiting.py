@@ -2,6 +2,7 @@
 
 from telephony import events as ev
 from telephony.book import CallBook, Draft, call_of, show
+from telephony.channels import SPY_PREFIX
 from telephony.monitoring import message_saved
 from telephony.parties import call_in_midstream, known
 from telephony.queues import Queue, status_from_word
@@ -142,10 +143,20 @@ def voicemail_status(draft: Draft, event: ev.VoicemailStatus) -> None:
 
 
 def spy(draft: Draft, event: ev.ChanSpyStart) -> None:
-    """Mark a listener: it is no conversation."""
+    """Mark a listener, who is no party, and write into the call's timeline who joined whom, and how."""
     channel = known(draft, event.spyer)
-    if channel is not None:
-        channel.spying = True
+    if channel is None:
+        return
+    channel.spying = True
+    spied = known(draft, event.spyee, make=False) if event.spyee is not None else None
+    call = call_of(draft.book, spied) if spied is not None else None
+    if call is None or spied is None:
+        return
+    mode = "spy"
+    if channel.uniqueid.startswith(SPY_PREFIX):
+        mode = channel.uniqueid.removeprefix(SPY_PREFIX).partition("-")[0]
+    call.note(draft.at, mode, spied.endpoint if spied.is_phone else None, event.spyer.name or channel.endpoint or None)
+    draft.tell(ChangeKind.UPDATED, call)
 
 
 def device_state(draft: Draft, event: ev.DeviceState) -> None:

@@ -271,7 +271,8 @@ async def talking(told: Told) -> AsyncIterator[tuple[Tracker, Peer, CallRecord]]
     """Begin a direct call in which agent 2001 talks; the PBX does what it is asked."""
     async with peer() as pbx:
         refusing(pbx)
-        for name in ("Hangup", "BlindTransfer", "Originate", "QueueAdd", "QueueRemove", "QueuePause"):
+        done = ("Hangup", "BlindTransfer", "Originate", "QueueAdd", "QueueRemove", "QueuePause", "Getvar")
+        for name in (*done, "MixMonitorMute", "StopMixMonitor"):
             pbx.replies[name] = lambda action: answer(action, "Success", "Message: done")
         pbx.replies["QueueStatus"] = listing("QueueParams|QueueMember", "QueueStatusComplete")
         async with tracked(pbx, told) as one:
@@ -309,16 +310,36 @@ async def test_a_blind_transfer_starts_from_the_agents_channel() -> None:
             await one.transfer(call.id, "2002\r\nAction: Logoff")
 
 
-async def test_what_is_not_offered_yet_says_so() -> None:
-    async with talking(Told()) as (one, _, call):
-        for refused in (
-            one.hold(call.id),
-            one.unhold(call.id),
-            one.park(call.id),
-            one.transfer(call.id, "2002", "attended"),
-        ):
-            with pytest.raises(NotSupported):
-                await refused
+async def test_what_the_pbx_cannot_do_is_refused_before_a_call_is_lost() -> None:
+    async with talking(Told()) as (one, pbx, call):
+        with pytest.raises(NotSupported, match="no \\*4653 in from-internal"):
+            await one.hold(call.id)
+        with pytest.raises(ActionRefused, match="nobody is consulted"):
+            await one.complete(call.id)
+        with pytest.raises(ActionRefused, match="does not wait"):
+            await one.take(call.id, "2002")
+        with pytest.raises(ActionRefused, match="not parked"):
+            await one.fetch(call.id, "2002")
+        with pytest.raises(ActionRefused, match="nobody talks"):
+            await one.hold(call.id, by=frozenset({"2009"}))
+        pbx.replies["MixMonitor"] = lambda action: answer(action, "Error", "Message: Permission denied")
+        with pytest.raises(NotSupported, match="write class system"):
+            await one.record(call.id, "start")
+        await one.unhold(call.id)
+
+
+async def test_recordings_and_listeners_are_asked_for_on_the_calls_channels() -> None:
+    async with talking(Told()) as (one, pbx, call):
+        await one.record(call.id, "pause")
+        assert (await pbx.asked("MixMonitorMute"))["State"] == "1"
+        await one.record(call.id, "stop")
+        await pbx.asked("StopMixMonitor")
+        await one.spy(call.id, "2008", "whisper", 'vera"\r\n<1>')
+        asked = await pbx.asked("Originate")
+        assert asked["Data"].startswith("PJSIP/2001-")
+        assert asked["Data"].endswith(",qESw")
+        assert asked["ChannelId"].startswith("callcard-spy-whisper-")
+        assert asked["CallerID"] == '"vera1" <2001>'
 
 
 async def test_dialling_gives_the_id_the_call_will_have() -> None:

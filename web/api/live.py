@@ -11,7 +11,7 @@ from crm_core.calls.rules import CallRow
 from telephony.records import CallRecord
 from telephony.tracker import Tracker
 from web.api.calls import find_call
-from web.api.problems import Conflict, Forbidden, Invalid, NotSupported
+from web.api.problems import Conflict, Forbidden, Invalid
 from web.api.reading import read_body
 from web.api.routes import Route
 from web.api.switchboard import asking, default_tracker, tracker_of
@@ -33,6 +33,15 @@ class SpyMode(StrEnum):
     LISTEN = "listen"
     WHISPER = "whisper"
     BARGE = "barge"
+
+
+class RecordAction(StrEnum):
+    """What may be done with a recording; paused, it holds silence."""
+
+    START = "start"
+    STOP = "stop"
+    PAUSE = "pause"
+    RESUME = "resume"
 
 
 _To = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -66,10 +75,28 @@ class TransferTo(Struct, frozen=True, forbid_unknown_fields=True):
     kind: HandOver = HandOver.BLIND
 
 
-class Spy(Struct, frozen=True, forbid_unknown_fields=True):
-    """How to join."""
+class Spy(AnswerAt, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to join, and at which phone; at one's own when none is named."""
 
     mode: SpyMode
+
+
+class MoveTo(Struct, frozen=True, forbid_unknown_fields=True):
+    """Into which queue."""
+
+    queue: Annotated[str, Meta(min_length=1, max_length=80)]
+
+
+class Priority(Struct, frozen=True, forbid_unknown_fields=True):
+    """The higher, the sooner; callers begin with 0."""
+
+    priority: Annotated[int, Meta(ge=0, le=1000)]
+
+
+class RecordingOrder(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to do with the recording."""
+
+    action: RecordAction
 
 
 class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,35 +134,72 @@ async def answer_phone(request: web.Request) -> web.StreamResponse:
 
 async def hangup(request: web.Request) -> web.StreamResponse:
     """End the call."""
-    return await _act(request, Nothing, lambda pbx, row, _: pbx.hangup(row.id))
+    return await _act(request, Nothing, lambda pbx, row, _body, _own: pbx.hangup(row.id))
 
 
 async def hold(request: web.Request) -> web.StreamResponse:
     """Put the caller on hold."""
-    return await _act(request, Nothing, lambda pbx, row, _: pbx.hold(row.id))
+    return await _act(request, Nothing, lambda pbx, row, _, own: pbx.hold(row.id, by=own))
 
 
 async def unhold(request: web.Request) -> web.StreamResponse:
-    """Take the caller back."""
-    return await _act(request, Nothing, lambda pbx, row, _: pbx.unhold(row.id))
+    """Take the caller back, from a hold or from a consultation."""
+    return await _act(request, Nothing, lambda pbx, row, _, own: pbx.unhold(row.id, by=own))
 
 
 async def transfer(request: web.Request) -> web.StreamResponse:
-    """Hand the call on."""
-    return await _act(request, TransferTo, lambda pbx, row, body: pbx.transfer(row.id, body.to, body.kind.value))
+    """Hand the call on; attended: consult first, then `complete` or `unhold`."""
+    return await _act(
+        request, TransferTo, lambda pbx, row, body, own: pbx.transfer(row.id, body.to, body.kind.value, by=own)
+    )
+
+
+async def complete(request: web.Request) -> web.StreamResponse:
+    """Hand the caller over to the one who is consulted."""
+    return await _act(request, Nothing, lambda pbx, row, _, own: pbx.complete(row.id, by=own))
 
 
 async def park(request: web.Request) -> web.StreamResponse:
     """Park the call."""
-    return await _act(request, Nothing, lambda pbx, row, _: pbx.park(row.id))
+    return await _act(request, Nothing, lambda pbx, row, _, own: pbx.park(row.id, by=own))
+
+
+async def fetch(request: web.Request) -> web.StreamResponse:
+    """Ring one's phone and connect it with a parked caller."""
+    return await _from_phone(request, AnswerAt, lambda pbx, row, _, extension: pbx.fetch(row.id, extension))
+
+
+async def pickup(request: web.Request) -> web.StreamResponse:
+    """Ring one's phone and give it a call that rings at a colleague's."""
+    return await _from_phone(request, AnswerAt, lambda pbx, row, _, extension: pbx.pickup(row.id, extension))
+
+
+async def take(request: web.Request) -> web.StreamResponse:
+    """Send a waiting caller to one's phone."""
+    return await _from_phone(request, AnswerAt, lambda pbx, row, _, extension: pbx.take(row.id, extension))
 
 
 async def spy(request: web.Request) -> web.StreamResponse:
-    """Listen, whisper, barge."""
-    row = await _running(request)
-    await read_body(request, Spy)
-    tracker_of(request, row.record.pbx)
-    raise NotSupported("Listening in is not supported yet.")
+    """Ring one's phone and join a call: listen, whisper to the agent, or barge in. The call's timeline tells it."""
+    who = signed_in(request).user.name
+    return await _from_phone(
+        request, Spy, lambda pbx, row, body, extension: pbx.spy(row.id, extension, body.mode.value, who)
+    )
+
+
+async def move(request: web.Request) -> web.StreamResponse:
+    """Send a waiting caller into another queue."""
+    return await _act(request, MoveTo, lambda pbx, row, body, _: pbx.move(row.id, body.queue))
+
+
+async def prioritise(request: web.Request) -> web.StreamResponse:
+    """Let a waiting caller be served before those with a lower priority."""
+    return await _act(request, Priority, lambda pbx, row, body, _: pbx.prioritise(row.id, body.priority))
+
+
+async def record(request: web.Request) -> web.StreamResponse:
+    """Start, stop, pause or resume the recording."""
+    return await _act(request, RecordingOrder, lambda pbx, row, body, _: pbx.record(row.id, body.action.value))
 
 
 async def _act(
@@ -148,7 +212,29 @@ async def _act(
     if row.record.ended_at is not None:
         raise Conflict("The call has ended.")
     pbx: Tracker = tracker_of(request, row.record.pbx)
-    await asking(act(pbx, row, body))
+    principal = signed_in(request)
+    own = frozenset() if principal.supervises else frozenset(principal.user.extensions)
+    await asking(act(pbx, row, body, own))
+    return nothing()
+
+
+async def _from_phone(
+    request: web.Request,
+    model: type[AnswerAt],
+    act: Callable[..., Awaitable[None]],
+) -> web.StreamResponse:
+    """Do what begins at one's own phone, with a call one is not in yet."""
+    row = await find_call(request)
+    body = await read_body(request, model)
+    own = signed_in(request).user.extensions
+    extension = body.extension or (own[0] if own else None)
+    if extension is None:
+        raise Invalid.field("extension", "you have no phone: choose a seat first, or name one")
+    if extension not in own and not signed_in(request).supervises:
+        raise Forbidden("Only supervisors use other people's phones.")
+    if row.record.ended_at is not None:
+        raise Conflict("The call has ended.")
+    await asking(act(tracker_of(request, row.record.pbx), row, body, extension))
     return nothing()
 
 
@@ -206,6 +292,13 @@ routes = [
     _action("hold", hold, Nothing),
     _action("unhold", unhold, Nothing),
     _action("transfer", transfer, TransferTo),
+    _action("complete", complete, Nothing),
     _action("park", park, Nothing),
+    _action("fetch", fetch, AnswerAt),
+    _action("pickup", pickup, AnswerAt),
+    _action("record", record, RecordingOrder),
+    _action("queue/take", take, AnswerAt, SUPERVISE_WRITE),
+    _action("queue/move", move, MoveTo, SUPERVISE_WRITE),
+    _action("queue/priority", prioritise, Priority, SUPERVISE_WRITE),
     _action("spy", spy, Spy, SUPERVISE_WRITE),
 ]
