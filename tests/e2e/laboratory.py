@@ -75,6 +75,14 @@ class Ear:
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: any(block.startswith(first) for _, block in self.blocks))
 
+    async def parked(self) -> str:
+        """Return the space a call was just parked in: Asterisk takes the next one each time."""
+        await self.event("ParkedCall")
+        told = next(block for _, block in self.blocks if block.startswith(b"Event: ParkedCall\r"))
+        space = re.search(rb"\nParkingSpace: ([0-9]+)", told)
+        assert space is not None
+        return space[1].decode()
+
     def rows(self, alter: Alter = lambda block: block) -> Outcome:
         """Play what was heard, as another manager user or another PBX would have told it."""
         heard = ((at, told) for at, block in self.blocks if (told := alter(block)) is not None)
