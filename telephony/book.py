@@ -3,8 +3,10 @@
 import re
 from collections import deque
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from telephony.causes import cause_of
 from telephony.channels import Channel, Graph, endpoint_of, join_twins, local_twin_name, update
@@ -39,25 +41,23 @@ class Line:
         return bool(endpoint) and (endpoint in self.known or self.extensions.fullmatch(endpoint) is not None)
 
 
-@dataclass(slots=True)
-class CallBook:
+class CallBook(msgspec.Struct):
     """Everything that is known of one PBX now. Changed in place by `calls.apply` and its kin only."""
 
     line: Line
-    graph: Graph = field(default_factory=Graph)
-    calls: dict[str, Conversation] = field(default_factory=dict)
-    by_channel: dict[str, str] = field(default_factory=dict)
-    queues: QueueBook = field(default_factory=QueueBook)
-    failed_originates: list[OriginateResponse] = field(default_factory=list)
-    recent_originates: deque[tuple[float, str, str | None]] = field(default_factory=lambda: deque(maxlen=1000))
+    graph: Graph = msgspec.field(default_factory=Graph)
+    calls: dict[str, Conversation] = {}
+    by_channel: dict[str, str] = {}
+    queues: QueueBook = msgspec.field(default_factory=QueueBook)
+    failed_originates: list[OriginateResponse] = []
+    recent_originates: deque[tuple[float, str, str | None]] = msgspec.field(default_factory=lambda: deque(maxlen=1000))
     """When, which phone was rung on somebody's order, to call whom: a failure told later belongs to it."""
-    adopted: set[str] = field(default_factory=set)
+    adopted: set[str] = set()
     """Calls taken over from the database; some of their channels may never be seen."""
     linked_since: float | None = None
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(msgspec.Struct):
     """The step being made: what changed so far, and by which event."""
 
     book: CallBook
@@ -65,8 +65,8 @@ class Draft:
     trigger: str = ""
     event: Event | None = None
     arrived_at: float | None = None
-    changes: list[Change] = field(default_factory=list)
-    surprises: list[Surprise] = field(default_factory=list)
+    changes: list[Change] = []
+    surprises: list[Surprise] = []
 
     def tell(
         self,

@@ -10,11 +10,12 @@ Both families of key names are read, without case (`CIDNum` of the sample files,
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from telephony import events as ev
 from telephony.calls import CallBook, Line, apply

@@ -5,7 +5,8 @@ linkedid (`main/bridge_channel.c`, `ast_bridge_channel_update_linkedids`).
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+
+import msgspec
 
 from telephony.events import Party
 
@@ -22,8 +23,7 @@ REMEMBERED_HANGUPS = 8192
 """How many finished channels are remembered, so that a late event does not bring one back."""
 
 
-@dataclass(slots=True)
-class Channel:
+class Channel(msgspec.Struct):
     """One channel as far as it is known."""
 
     uniqueid: str
@@ -57,22 +57,20 @@ class Channel:
     picked_up_by: str | None = None
 
 
-@dataclass(slots=True)
-class Bridge:
+class Bridge(msgspec.Struct):
     """A bridge and who is in it."""
 
     kind: str
-    members: set[str] = field(default_factory=set)
+    members: set[str] = set()
 
 
-@dataclass(slots=True)
-class Graph:
+class Graph(msgspec.Struct):
     """All channels and bridges of one PBX; `generation` counts the links to it, so a snapshot knows what is newer."""
 
-    channels: dict[str, Channel] = field(default_factory=dict)
-    bridges: dict[str, Bridge] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    gone: "OrderedDict[str, None]" = field(default_factory=OrderedDict)
+    channels: dict[str, Channel] = {}
+    bridges: dict[str, Bridge] = {}
+    names: dict[str, str] = {}
+    gone: "OrderedDict[str, None]" = msgspec.field(default_factory=OrderedDict)
     generation: int = 0
 
 

@@ -5,7 +5,8 @@ The words follow the public contract: `answered` means that a person talked, `mi
 
 import hashlib
 from base64 import b32encode
-from dataclasses import dataclass, field
+
+import msgspec
 
 from telephony.channels import Channel
 from telephony.records import (
@@ -44,8 +45,7 @@ def call_id(pbx: str, uniqueid: str) -> str:
     return b32encode(digest).decode().rstrip("=")
 
 
-@dataclass(slots=True)
-class Leg:
+class Leg(msgspec.Struct):
     """One of our phones in a conversation, over all its channels."""
 
     extension: str
@@ -68,8 +68,7 @@ class Leg:
         return Participant(self.extension, self.rang_at, self.answered_at, self.left_at, self.result, round(talked, 3))
 
 
-@dataclass(slots=True)
-class Conversation:
+class Conversation(msgspec.Struct):
     """The mutable side of a `CallRecord`."""
 
     id: str
@@ -81,8 +80,8 @@ class Conversation:
     """None until the dialplan shows whom one of our phones calls."""
     visible: bool = False
     """Whether it has been told to the outside: a service code (`*97`) never is."""
-    channels: set[str] = field(default_factory=set)
-    past: list[str] = field(default_factory=list)
+    channels: set[str] = set()
+    past: list[str] = []
     caller: str | None = None
     """Uniqueid of the channel that began it: the outside party (inbound) or our phone (outbound, internal)."""
     extension: str | None = None
@@ -103,15 +102,15 @@ class Conversation:
     far_status: str = ""
     far_cause: int | None = None
     far_rang_at: float | None = None
-    legs: dict[str, Leg] = field(default_factory=dict)
-    transfers: list[Transfer] = field(default_factory=list)
+    legs: dict[str, Leg] = {}
+    transfers: list[Transfer] = []
     pending_transfer: bool = False
     moving: bool = False
     """Transferred or parked, and nobody talks yet: whoever is dialled now is part of that move."""
     parked: bool = False
     holds: int = 0
     hold_seconds: float = 0.0
-    held_by: dict[str, float] = field(default_factory=dict)
+    held_by: dict[str, float] = {}
     last_hold: tuple[str, float, float] | None = None
     """Who held, from when to when: it may turn out to have been a transfer's music."""
     answered_at: float | None = None
@@ -125,9 +124,9 @@ class Conversation:
     hangup_cause: int | None = None
     last_hangup_at: float | None = None
     """When a channel of it was last seen hanging up."""
-    linkedids: list[str] = field(default_factory=list)
-    timeline: list[TimelineEntry] = field(default_factory=list)
-    recordings: list[Recording] = field(default_factory=list)
+    linkedids: list[str] = []
+    timeline: list[TimelineEntry] = []
+    recordings: list[Recording] = []
     source: Source = Source.LIVE
 
     def note(self, at: float, what: str, extension: str | None = None, detail: str | None = None) -> None:

@@ -1,7 +1,8 @@
 """What the PBX records of a conversation: MixMonitor's recordings, and the message a caller leaves."""
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from telephony import events as ev
 from telephony.book import Draft, call_of

@@ -1,6 +1,7 @@
 """Queues as they are now: who waits, who serves, and in which state the servers' phones are."""
 
-from dataclasses import dataclass, field, replace
+import msgspec
+from msgspec.structs import replace
 
 from telephony.events import MemberFacts, Party
 from telephony.records import Member, MemberStatus, QueueRecord, Waiting
@@ -40,13 +41,12 @@ def status_from_word(word: str) -> MemberStatus:
     return _WORDS.get(word, MemberStatus.UNKNOWN)
 
 
-@dataclass(slots=True)
-class Queue:
+class Queue(msgspec.Struct):
     """One queue, mutable."""
 
     name: str
-    waiting: dict[str, Waiting] = field(default_factory=dict)
-    members: dict[str, Member] = field(default_factory=dict)
+    waiting: dict[str, Waiting] = {}
+    members: dict[str, Member] = {}
     completed: int = 0
     abandoned: int = 0
 
@@ -57,12 +57,11 @@ class Queue:
         return QueueRecord(pbx, self.name, waiting, tuple(self.members.values()), self.completed, self.abandoned)
 
 
-@dataclass(slots=True)
-class QueueBook:
+class QueueBook(msgspec.Struct):
     """All queues of one PBX, and the last known state of each device."""
 
-    queues: dict[str, Queue] = field(default_factory=dict)
-    devices: dict[str, MemberStatus] = field(default_factory=dict)
+    queues: dict[str, Queue] = {}
+    devices: dict[str, MemberStatus] = {}
 
     def queue(self, name: str) -> Queue:
         """Give a queue, made on first sight."""

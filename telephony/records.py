@@ -4,8 +4,9 @@ Times are epoch seconds (float, UTC) of the PBX where the event carries one, els
 The words are those of the public contract, so nothing is translated twice.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 
 class Direction(StrEnum):
@@ -68,8 +69,7 @@ class CallPhase(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Participant:
+class Participant(msgspec.Struct, frozen=True):
     """One of our phones in a conversation. `rang_at` is None when the phone never said that it rings."""
 
     extension: str
@@ -80,8 +80,7 @@ class Participant:
     talk_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(msgspec.Struct, frozen=True):
     """One transfer: `source` and `target` are extensions or outside numbers."""
 
     kind: TransferKind
@@ -90,8 +89,7 @@ class Transfer:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
+class TimelineEntry(msgspec.Struct, frozen=True):
     """One step of the conversation's life, in words of the field (`ring`, `answer`, `hold`, `queue_join`...)."""
 
     at: float
@@ -107,8 +105,7 @@ class RecordingKind(StrEnum):
     VOICEMAIL = "voicemail"
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(msgspec.Struct, frozen=True):
     """A recording the PBX makes or made of a conversation; `ended_at` is None while it runs."""
 
     kind: RecordingKind
@@ -120,8 +117,7 @@ class Recording:
     ended_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(msgspec.Struct, frozen=True):
     """One conversation as a person would tell it, finished or still running (`ended_at` is None, `outcome` None)."""
 
     id: str
@@ -186,8 +182,7 @@ class ChangeKind(StrEnum):
     """All parties are gone: `call.outcome` is final."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """The AMI event that made a change: its name and channel, when it happened at the PBX and when it arrived here."""
 
     event: str
@@ -197,8 +192,7 @@ class Cause:
     arrived_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class CallChange:
+class CallChange(msgspec.Struct, frozen=True):
     """One step of one call, with the whole call as it is after the step."""
 
     kind: ChangeKind
@@ -228,8 +222,7 @@ class MemberStatus(StrEnum):
     ON_HOLD = "on_hold"
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """One caller waiting in a queue."""
 
     uniqueid: str
@@ -240,8 +233,7 @@ class Waiting:
     call_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """One member of a queue; `extension` is None where the interface is no phone of ours."""
 
     interface: str
@@ -257,8 +249,7 @@ class Member:
     """When the status or the pause last changed, as far as known."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRecord:
+class QueueRecord(msgspec.Struct, frozen=True):
     """A queue as it is now."""
 
     pbx: str
@@ -269,8 +260,7 @@ class QueueRecord:
     abandoned: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class QueueChange:
+class QueueChange(msgspec.Struct, frozen=True):
     """A queue changed (caller joined or left, member added, removed, paused, or its device changed)."""
 
     at: float
@@ -278,8 +268,7 @@ class QueueChange:
     gone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PhoneChange:
+class PhoneChange(msgspec.Struct, frozen=True):
     """A phone's device state changed: `reachable` False = not registered."""
 
     at: float
@@ -289,8 +278,7 @@ class PhoneChange:
     reachable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class LinkChange:
+class LinkChange(msgspec.Struct, frozen=True):
     """The link to a PBX came up or went down (`reason` in plain words)."""
 
     at: float
@@ -302,8 +290,7 @@ class LinkChange:
 Change = CallChange | QueueChange | PhoneChange | LinkChange
 
 
-@dataclass(frozen=True, slots=True)
-class Surprise:
+class Surprise(msgspec.Struct, frozen=True):
     """Something the book could not make sense of: counted and logged by the shell, never raised."""
 
     at: float
@@ -312,9 +299,8 @@ class Surprise:
     channel: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """What one event changed."""
 
     changes: tuple[Change, ...] = ()
-    surprises: tuple[Surprise, ...] = field(default=())
+    surprises: tuple[Surprise, ...] = ()

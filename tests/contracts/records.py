@@ -1,6 +1,6 @@
 """Calls as the call book hands them on, for tests of the log."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from telephony.records import (
     CallPhase,

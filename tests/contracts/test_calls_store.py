@@ -2,9 +2,9 @@
 
 import asyncio
 import itertools
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from crm_core.calls.rules import CallFilter, CallPatch, CallRow, CallToSave, ImportedNote, TraceEntry, accepts

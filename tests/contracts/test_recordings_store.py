@@ -1,9 +1,9 @@
 """Recordings on both databases: one file is one call's, a deleted one stays deleted, hearing is written down once."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from crm_core.calls.store import Calls
 from crm_core.db import Database

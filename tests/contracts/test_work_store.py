@@ -1,9 +1,9 @@
 """Callbacks: one per client, opened and closed by the calls, the same on both databases."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from crm_core.calls.rules import CallPatch, CallToSave
 from crm_core.calls.store import Calls

@@ -1,6 +1,6 @@
 """Calls as telephony hands them on, for the tests of this folder."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from crm_core.staff.rules import Role, User
 from screenpop.seats import Seats
@@ -95,7 +95,7 @@ class Scene:
             self._leg(phone, answered_at=self.at, result=LegResult.ANSWERED, left_at=None)
             fields["answered_by"] = self.call.answered_by or phone
             fields["extension"] = self.call.extension or phone
-        self.call = replace(self.call, **fields)  # type: ignore[arg-type]
+        self.call = replace(self.call, **fields)
         return self._change(ChangeKind.ANSWERED, phone)
 
     def stops(self, phone: str, result: LegResult) -> CallChange:
@@ -117,7 +117,7 @@ class Scene:
         return replace(change, absorbed=other)
 
     def updated(self, **fields: object) -> CallChange:
-        self.call = replace(self.call, **fields)  # type: ignore[arg-type]
+        self.call = replace(self.call, **fields)
         return self._change(ChangeKind.UPDATED)
 
     def ends(self, outcome: Outcome = Outcome.ANSWERED) -> CallChange:
@@ -125,7 +125,7 @@ class Scene:
         return self._change(ChangeKind.ENDED)
 
     def _leg(self, phone: str, **fields: object) -> None:
-        self.legs[phone] = replace(self.legs.get(phone, Participant(phone)), **fields)  # type: ignore[arg-type]
+        self.legs[phone] = replace(self.legs.get(phone, Participant(phone)), **fields)
 
     def _change(self, kind: ChangeKind, phone: str | None = None, result: LegResult | None = None) -> CallChange:
         self.call = replace(self.call, participants=tuple(self.legs.values()))

@@ -1,12 +1,12 @@
 """The supervisors' picture: what each fact does to it, and that snapshot and deltas never disagree."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from screenpop.board import Board, Identity
 from screenpop.messages import AgentState, BoardContact, BoardState, CardNumber, encode
@@ -43,7 +43,7 @@ def state_of(board: Board, agent: str) -> tuple[AgentState, str | None]:
 
 
 def member(extension: str, **fields: object) -> Member:
-    return replace(Member(f"PJSIP/{extension}", extension, extension, MemberStatus.NOT_IN_USE), **fields)  # type: ignore[arg-type]
+    return replace(Member(f"PJSIP/{extension}", extension, extension, MemberStatus.NOT_IN_USE), **fields)
 
 
 def queue(*members: Member, waiting: tuple[Waiting, ...] = (), pbx: str = "main") -> QueueRecord:

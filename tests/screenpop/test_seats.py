@@ -1,6 +1,6 @@
 """Who sits where, and which phones a call occupies."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from screenpop.seats import Seats, Use, dialling_phone, uses
 from telephony.records import CallPhase, LegResult, Participant

@@ -1,8 +1,7 @@
 """From a ring to a card, a row and a board: the whole path on a real database."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from crm_core.calls.rules import CallPatch
 from crm_core.people.rules import ContactDraft, PhoneDraft

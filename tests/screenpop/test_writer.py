@@ -5,10 +5,10 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from crm_core.calls.rules import CallToSave, TraceEntry
 from crm_core.calls.store import Calls
