@@ -31,7 +31,9 @@ from screenpop.messages import (
 )
 from screenpop.parts import Part
 from screenpop.seats import Seats, Use, uses
+from screenpop.strip import Strip
 from screenpop.timelines import Standing
+from telephony.lag import LinkHealth
 from telephony.records import (
     CallChange,
     CallRecord,
@@ -75,7 +77,7 @@ class Board:
         # Sources.
         self._live: dict[str, _LiveCall] = {}
         self._queue_records: dict[str, QueueRecord] = {}
-        self._link_entries: dict[str, BoardLink] = {}
+        self.strip = Strip()
         self._phones: dict[str, dict[str, tuple[Use, float]]] = {}
         self._occupied: dict[str, set[str]] = {}
         self._device: dict[str, PhoneChange] = {}
@@ -84,7 +86,7 @@ class Board:
         self._online: dict[str, int] = {}
         self._wrap_up: dict[str, tuple[str, float]] = {}
         # The picture.
-        self._links = Part[BoardLink](self._link_entries.get)
+        self._links = Part[BoardLink](self.strip.entry)
         self._queues = Part[BoardQueue](self._draw_queue)
         self._calls = Part[BoardCall](self._draw_call)
         self._agents = Part[BoardAgent](self._draw_agent)
@@ -106,8 +108,15 @@ class Board:
                 self._device[change.extension] = change
                 self._touch_phone(change.extension)
             case LinkChange():
-                self._link_entries[change.pbx] = BoardLink(change.up, timestamp(change.at), change.reason)
+                self.strip.apply(change)
                 self._links.stale.add(change.pbx)
+
+    def look(self, pbx: str, health: LinkHealth, at: float) -> bool:
+        """Take in how the link to a PBX does; True when there is something new to show."""
+        changed = self.strip.look(pbx, health, at)
+        if changed:
+            self._links.stale.add(pbx)
+        return changed
 
     def adopt(self, call: CallRecord) -> None:
         """Take over a call that was running before the service started."""

@@ -308,12 +308,32 @@ class BoardAgent(Struct, frozen=True):
     extensions: tuple[str, ...] = ()
 
 
+class BoardPops(Struct, frozen=True):
+    """How long cards took from their event's arrival to being sent, in milliseconds; over the last five minutes."""
+
+    count: int = 0
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+
+
 class BoardLink(Struct, frozen=True):
     """The link to one PBX; what a PBX with a broken link shows is old, not current."""
 
     up: bool
     since: str
+    """When it came up or went down."""
     reason: str = ""
+    late_since: str | None = None
+    """Since when the PBX has been late (the alarm is on); None: it is not."""
+    lag_seconds: float = 0.0
+    """How late its last event was worked on."""
+    events_per_second: float = 0.0
+    bad: int = 0
+    """Messages that could not be read, since the start."""
+    reconnects: int = 0
+    """Times the link came back, since the start."""
+    pops: BoardPops = BoardPops()
 
 
 class BoardState(Struct, frozen=True):
@@ -460,6 +480,12 @@ class Receipt(Struct, frozen=True, tag_field="type", tag="receipt"):
     shown: bool = False
 
 
+class Links(Struct, frozen=True):
+    """How the links to the PBXs do, by the PBX's name."""
+
+    links: dict[str, BoardLink] = {}
+
+
 class BadFrameError(ValueError):
     """A client frame that says nothing we know; the text may be shown to the client."""
 
@@ -473,10 +499,11 @@ _CLIENT: Final = msgspec.json.Decoder[ClientFrame](ClientFrame)
 _CONTROL: Final = msgspec.json.Decoder[Control](Control)
 _ONLINE: Final = msgspec.json.Decoder[Online](Online)
 _RECEIPT: Final = msgspec.json.Decoder[Receipt](Receipt)
+_LINKS: Final = msgspec.json.Decoder[Links](Links)
 _NUMBERED: Final = msgspec.json.Decoder[_Numbered](_Numbered)
 
 
-def encode(frame: ServerFrame | ClientFrame | Control | Online | Receipt) -> bytes:
+def encode(frame: ServerFrame | ClientFrame | Control | Online | Receipt | Links) -> bytes:
     """One frame as UTF-8 JSON."""
     return _ENCODER.encode(frame)
 
@@ -512,6 +539,14 @@ def decode_receipt(frame: bytes) -> Receipt | None:
         return _RECEIPT.decode(frame)
     except msgspec.DecodeError:
         return None
+
+
+def decode_links(frame: bytes) -> Links:
+    """Read how the links do; none of them when it says nothing we know (another version)."""
+    try:
+        return _LINKS.decode(frame)
+    except msgspec.DecodeError:
+        return Links()
 
 
 _SHOW_MARK: Final = b'{"type":"pop.show"'
@@ -550,6 +585,8 @@ BOARD_SUBJECT: Final = "board"
 
 CONTROL_SUBJECT: Final = "control"
 """Bus subject of the wishes to the owner of the service."""
+LINKS_SUBJECT: Final = "links"
+"""Bus subject under which the owner answers how the links to the PBXs do: `Links`."""
 RECEIPT_SUBJECT: Final = "receipts"
 """Bus subject on which nodes tell the owner what became of cards."""
 PRESENCE_SUBJECT: Final = "presence"

@@ -28,10 +28,13 @@ from screenpop.live import LiveCall
 from screenpop.messages import (
     BOARD_SUBJECT,
     CONTROL_SUBJECT,
+    LINKS_SUBJECT,
     RECEIPT_SUBJECT,
+    BoardLink,
     BoardSnapshot,
     Card,
     Control,
+    Links,
     PopsSnapshot,
     PopStatus,
     Receipt,
@@ -48,6 +51,7 @@ from screenpop.publisher import Counters, Publisher
 from screenpop.recorder import StateRecorder
 from screenpop.seats import Seats, Use, dialling_phone, uses
 from screenpop.writer import Writer
+from telephony.lag import LinkHealth
 from telephony.records import CallChange, CallRecord, Change, ChangeKind
 
 WRITE_SECONDS: Final = 0.3
@@ -162,6 +166,11 @@ class Service:
                 self._lanes.put(change)
         self._board_changed.set()
 
+    def look(self, pbx: str, health: LinkHealth) -> None:
+        """Take in how the link to a PBX does; about once a second."""
+        if self._board.look(pbx, health, self._clock()):
+            self._board_changed.set()
+
     async def caught_up(self) -> None:
         """Wait (bounded) until the call log has what was told so far: who just saw a card finds its row."""
         await self.writer.caught_up(WRITE_SECONDS)
@@ -188,6 +197,10 @@ class Service:
     def board_snapshot(self) -> BoardSnapshot:
         """Return the board, as it is after the delta `seq`."""
         return BoardSnapshot(self._publisher.board_seq, self._board.state())
+
+    def links(self) -> dict[str, BoardLink]:
+        """Return how the links to the PBXs do; empty on a node that does not own the service."""
+        return self._board.strip.entries()
 
     def agent_online(self, user: str) -> None:
         """Count one more open socket of an agent."""
@@ -294,11 +307,19 @@ class Service:
         for action in actions:
             if isinstance(action, Show):
                 live.popped[action.user] = arrived_at
-                self._on_pop(max(0.0, self._clock() - arrived_at))
+                if change.cause is not None:  # a snapshot tells late what it tells
+                    self._popped(call.pbx, arrived_at)
         online, now = user in self._presence.online, self._clock()
         steps = traces.decided(change, user, actions, now, online=online, dismissed=dismissed)
         self.writer.trace(call.id, *steps)
         self._after(change, user)
+
+    def _popped(self, pbx: str, arrived_at: float) -> None:
+        """Measure how long a card took."""
+        now = self._clock()
+        took = max(0.0, now - arrived_at)
+        self._on_pop(took)
+        self._board.strip.popped(pbx, now, took)
 
     def _unseen(self, change: CallChange) -> bool:
         """Tell whether a change may go without a write of its own: nobody sees the call, and its next change is here.
@@ -478,6 +499,8 @@ class Service:
     def _snapshot(self, subject: str) -> bytes | None:
         if subject == snapshot_subject(BOARD_SUBJECT):
             return encode(self.board_snapshot())
+        if subject == snapshot_subject(LINKS_SUBJECT):
+            return encode(Links(self.links()))
         user = subject_user(subject.removeprefix(snapshot_subject("")))
         return None if user is None else encode(self.pops_snapshot(user))
 

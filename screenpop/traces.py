@@ -10,7 +10,7 @@ from typing import Final
 from crm_core.calls.rules import Fact, TraceEntry
 from crm_core.numbers import NumberKind
 from screenpop.live import LiveCall
-from screenpop.messages import Receipt
+from screenpop.messages import PopReason, Receipt
 from screenpop.pops import Close, PopAction, Show, Update
 from telephony.records import CallChange, ChangeKind, Direction
 
@@ -41,6 +41,8 @@ def found(live: LiveCall, at: float) -> tuple[TraceEntry, TraceEntry]:
     """Tell how the number was read and whom it means."""
     number = live.number
     facts: dict[str, Fact] = {"raw": number.raw or None, "e164": number.e164, "kind": number.kind.value}
+    if number.kind is NumberKind.INTERNAL and number.e164 is not None:
+        facts["own"] = True
     return TraceEntry(at, NUMBER, facts), TraceEntry(at, MATCH, _match(live))
 
 
@@ -58,10 +60,18 @@ def decided(
         steps.append(TraceEntry(at, AGENT, {"extension": change.extension, "user": user, "online": online}))
         if not any(isinstance(action, Show) and action.user == user for action in actions):
             steps.append(_none(at, change.extension, user, _why_not(user, dismissed=dismissed)))
-    steps.extend(told(action, at, change.extension) for action in actions)
+    steps.extend(_travelled(told(action, at, change.extension), change) for action in actions)
     if change.kind is ChangeKind.ENDED:
         steps.extend(_never(change, at))
     return steps
+
+
+def _travelled(step: TraceEntry, change: CallChange) -> TraceEntry:
+    """Add from whom a card came that travels with its call."""
+    moved = change.call.transfers
+    if step.what != SHOW or step.facts.get("reason") != PopReason.TRANSFER.value or not moved:
+        return step
+    return TraceEntry(step.at, SHOW, {**step.facts, "from": moved[-1].source, "moved": moved[-1].kind.value})
 
 
 def told(action: PopAction, at: float, extension: str | None = None) -> TraceEntry:

@@ -23,17 +23,17 @@ FRESH_SECONDS: Final = 10.0
 class LinkHealth:
     """How the link to one PBX does; rates per second since the last look, counters since the start."""
 
-    up: bool
-    lag_seconds: float
-    stamped: bool
-    """Whether the PBX tells its time; without, only our own queue is measured."""
-    events_per_second: float
-    events: int
-    skipped: int
-    bad: int
-    waiting: int
+    up: bool = False
+    lag_seconds: float = 0.0
+    stamped: bool = False
+    """Whether the PBX tells its time; without, our own queue and its answers to questions are measured."""
+    events_per_second: float = 0.0
+    events: int = 0
+    skipped: int = 0
+    bad: int = 0
+    waiting: int = 0
     """Messages that arrived and are not worked on yet."""
-    reconnects: int
+    reconnects: int = 0
     late_since: float | None = None
     """When the alarm was raised (epoch seconds); None: no alarm."""
 
@@ -68,9 +68,12 @@ class LagMeter:
             offset = min((delay for _, delay in self._least), default=0.0) if self._delay else 0.0
             self.lag = max(0.0, self._delay - offset) + max(0.0, at - self._arrived)
 
-    def look(self, at: float) -> float:
-        """Return the lag now and let the alarm follow it; what was measured long ago counts as none."""
-        lag = self.lag if at - self._arrived < FRESH_SECONDS else 0.0
+    def look(self, at: float, owed: float = 0.0) -> float:
+        """Return the lag now and let the alarm follow it; what was measured long ago counts as none.
+
+        `owed`: how long the PBX has not answered when it was asked for a sign of life, in seconds.
+        """
+        lag = max(owed, self.lag if at - self._arrived < FRESH_SECONDS else 0.0)
         limit = LATE_SECONDS if self.late_since is None else LATE_SECONDS / 2
         if (lag > limit) is (self.late_since is None):
             self._turned = at if self._turned is None else self._turned
@@ -80,3 +83,8 @@ class LagMeter:
         else:
             self._turned = None
         return lag
+
+    def lose(self) -> None:
+        """Forget lag and alarm, not the clocks: a link that is gone is not late."""
+        self.lag = 0.0
+        self.late_since = self._turned = None

@@ -98,6 +98,10 @@ class Link(Protocol):
     def malformed(self) -> int:
         """Messages dropped because they were no AMI, or oversize."""
 
+    @property
+    def owed_seconds(self) -> float:
+        """How long the PBX has been owing a sign of life that it was asked for; 0 while it owes none."""
+
     async def action(
         self,
         name: str,

@@ -4,9 +4,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
 from telephony.calls import CallBook, Line, apply
-from telephony.events import Event, parse
+from telephony.events import WANTED, Event, parse
 from telephony.framing import Framer
 from telephony.headers import headers
+from telephony.marks import MARKS, Marks, is_mark
 from telephony.records import CallChange, CallRecord, Step, Surprise
 from telephony.recovery import sweep
 
@@ -34,12 +35,17 @@ def fold(book: CallBook, framer: Framer, chunks: Iterable[bytes], at: float) -> 
 def follow(messages: Iterable[tuple[float, bytes]], line: Line) -> Iterator[tuple[float, Step]]:
     """Take recorded messages into a book as the tracker does: each step, and the time that it is then.
 
+    What a journal holds of the link and of the PBX's lists is done as it was done then.
     Time is that of the messages: the outcome is the same whenever and however fast they are replayed.
     """
-    book, framer = CallBook(line), Framer()
+    book, framer, marks = CallBook(line), Framer(WANTED | MARKS), Marks()
     now = swept = 0.0
     for at, raw in messages:
         for block in framer.feed(raw):
+            if is_mark(block):
+                now = at
+                yield now, marks.play(book, block, at)
+                continue
             event = read(block, at)
             if event is not None:
                 now = event.at

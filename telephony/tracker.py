@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from telephony import recovery
+from telephony import marks, recovery
 from telephony.actions import DialPlan
 from telephony.calls import CallBook, apply
 from telephony.events import WANTED, parse
@@ -53,6 +53,8 @@ class Tracker(Supervision):
         super().__init__(link, book, plan or DialPlan())
         self.connected = False
         self.meter = LagMeter()
+        self.health = LinkHealth()
+        """As last looked at."""
         self.events = 0
         self.surprises = 0
         self.snapshots = 0
@@ -87,14 +89,15 @@ class Tracker(Supervision):
 
     def look(self, at: float) -> LinkHealth:
         """Tell how the link does at `at` (epoch seconds); called by its one owner, about once a second."""
-        lag = self.meter.look(at)
+        lag = self.meter.look(at, self.link.owed_seconds) if self.connected else 0.0
         seconds = at - self._looked_at
         rate = (self.events - self._looked_events) / seconds if self._looked_at and seconds > 0 else 0.0
         self._looked_at, self._looked_events = at, self.events
-        return LinkHealth(
+        self.health = LinkHealth(
             self.connected, lag, self.meter.stamped, rate, self.events, self.skipped, self.bad, self.waiting,
             self.reconnects, self.meter.late_since,
         )  # fmt: skip
+        return self.health
 
     @property
     def bad(self) -> int:
@@ -144,23 +147,29 @@ class Tracker(Supervision):
     def _take(self, delivery: Delivery) -> None:
         match delivery:
             case Received(at, block):
-                if self._journal is not None:
-                    self._journal.record(at, block)
+                self._record(at, block)
                 if block.startswith(b"Event: FullyBooted"):
                     # A login during the boot came before all channels and queues were there.
                     self._snapshot_due.set()
                 self._guarded(lambda: self._apply(at, block))
             case LinkUp(at, _):
+                self._record(at, marks.up())
                 self.connected = True
                 self.links += 1
                 self._snapshot_due.set()
                 self._guarded(lambda: recovery.link_up(self.book, at))
             case LinkDown(at, reason):
+                self._record(at, marks.down(reason))
                 self.connected = False
+                self.meter.lose()
                 self._snapshot_due.clear()
                 self._guarded(lambda: recovery.link_down(self.book, at, reason))
             case _:
                 assert_never(delivery)
+
+    def _record(self, at: float, block: bytes) -> None:
+        if self._journal is not None:
+            self._journal.record(at, block)
 
     def _apply(self, at: float, block: bytes) -> Step:
         fields = headers(block)
@@ -238,4 +247,7 @@ class Tracker(Supervision):
         if links != self.links or not self.connected or (channels is None and queues is None and devices is None):
             return
         facts = recovery.snapshot(channels, queues, devices)
-        self._guarded(lambda: recovery.resync(self.book, facts, self._clock()))
+        at = self._clock()
+        for block in marks.listed(marks.Lists(channels, queues, devices)):
+            self._record(at, block)
+        self._guarded(lambda: recovery.resync(self.book, facts, at))

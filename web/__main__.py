@@ -41,6 +41,7 @@ from telephony.sources.opening import open_log
 from telephony.tracker import Tracker
 from web.app import build_app
 from web.catching_up import CatchUp
+from web.link_watch import LinkWatch
 from web.metrics import Metrics, watch_loop
 from web.ownership import only_service, own
 from web.services import Services
@@ -189,6 +190,7 @@ class Node:
             group.create_task(_forever("service", self.services.service.run))
             group.create_task(_forever("callbacks", self._follow_calls))
             group.create_task(_forever("recordings", self.services.collector.run))
+            group.create_task(_forever("links", LinkWatch(self._trackers, self.services.service).run))
             for address in self._settings.ami:
                 watched = asyncio.Event()
                 group.create_task(_forever(f"PBX {address.name}", partial(self._watch, address, watched)))

@@ -69,6 +69,7 @@ class Metrics:
             ("callcard_lost_writes", "Call rows given up", lambda: service.writer.lost),
         ):
             Gauge(name, text, registry=self.registry).set_function(read)
+        self.registry.register(_RecentPops(service))
 
     def text(self) -> bytes:
         """Write everything in Prometheus' text format."""
@@ -96,10 +97,11 @@ class _Trackers(Collector):
         up = GaugeMetricFamily("callcard_ami_up", "Whether the link to the PBX is up", labels=["pbx"])
         lag = GaugeMetricFamily(
             "callcard_ami_lag_seconds",
-            "How late the last AMI event was worked on, clock difference taken off",
+            "How late AMI events are worked on, or an answer to a ping is owed; clock difference taken off",
             labels=["pbx"],
         )
         waiting = GaugeMetricFamily("callcard_ami_waiting", "AMI messages that wait to be worked on", labels=["pbx"])
+        rate = GaugeMetricFamily("callcard_ami_events_per_second", "AMI events understood lately", labels=["pbx"])
         late = GaugeMetricFamily("callcard_ami_late", "Whether the alarm for a late link is on", labels=["pbx"])
         for pbx, tracker in list(self._trackers.items()):
             counters["events"].add_metric([pbx], tracker.events)
@@ -109,9 +111,30 @@ class _Trackers(Collector):
             counters["reconnects"].add_metric([pbx], tracker.reconnects)
             up.add_metric([pbx], tracker.connected)
             waiting.add_metric([pbx], tracker.waiting)
-            late.add_metric([pbx], tracker.meter.late_since is not None)
-            lag.add_metric([pbx], tracker.meter.lag)
-        yield from (*counters.values(), up, lag, waiting, late)
+            late.add_metric([pbx], tracker.health.late_since is not None)
+            lag.add_metric([pbx], tracker.health.lag_seconds)
+            rate.add_metric([pbx], tracker.health.events_per_second)
+        yield from (*counters.values(), up, lag, waiting, late, rate)
+
+
+class _RecentPops(Collector):
+    """Reads how soon cards came up in the last five minutes: what the board shows."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        recent = GaugeMetricFamily(
+            "callcard_pop_recent_seconds",
+            "From the ring event's arrival to the published card, cards of the last five minutes",
+            labels=["pbx", "quantile"],
+        )
+        for pbx, link in self._service.links().items():
+            for name, value in (("0.5", link.pops.p50_ms), ("0.95", link.pops.p95_ms), ("0.99", link.pops.p99_ms)):
+                if value is not None:
+                    recent.add_metric([pbx, name], value / 1000)
+        yield recent
 
 
 class _CatchingUp(Collector):

@@ -40,9 +40,9 @@ class Timing:
     """Connecting, TLS and login together."""
     challenge: float = 1.5
     """A peer that knows only the plain login may not answer a Challenge at all."""
-    silence: float = 8.0
-    """After this much silence the PBX is asked for a sign of life."""
-    answer: float = 7.0
+    silence: float = 2.0
+    """After this much silence the PBX is asked for a sign of life: one that stands still is known to be late soon."""
+    answer: float = 13.0
     """How long that sign may take: a dead PBX is noticed within 15 s, a stalled one has time to recover."""
     first_back_off: float = 0.25
     longest_back_off: float = 10.0
@@ -78,8 +78,17 @@ class AmiLink:
         self._timing = timing or Timing()
         self._wanted = wanted if wanted is None else wanted | LINK_EVENTS
         self._connection: Connection | None = None
+        self._asked_at: float | None = None
         self._skipped = 0
         self._malformed = 0
+
+    @property
+    def owed_seconds(self) -> float:
+        """See `links.Link.owed_seconds`."""
+        asked, connection = self._asked_at, self._connection
+        if asked is None or connection is None or connection.heard_at >= asked:
+            return 0.0
+        return asyncio.get_running_loop().time() - asked
 
     @property
     def connected(self) -> bool:
@@ -199,6 +208,7 @@ class AmiLink:
             return await self._watch(connection)
         finally:
             self._connection = None
+            self._asked_at = None
             self._skipped += connection.framer.skipped
             self._malformed += connection.malformed
             connection.drop("Callcard closed the connection")
@@ -216,9 +226,11 @@ class AmiLink:
                 ping = connection.ask("Ping", {})
             except NotConnected as failure:
                 return str(failure)
+            self._asked_at = asked
             signs: set[asyncio.Future[Any]] = {connection.lost, ping.answered}
             await asyncio.wait(signs, timeout=self._timing.answer, return_when=asyncio.FIRST_COMPLETED)
             connection.forget(ping)
+            self._asked_at = None
             if connection.heard_at < asked and not connection.lost.done():
                 return f"the PBX has been silent for {loop.time() - connection.heard_at:.0f} s"
         return connection.lost.result()

@@ -1,13 +1,18 @@
 """What supervisors see, and what everybody sees when a part of the house goes away and comes back."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from playwright.async_api import Browser, expect
 
 from tests.e2e.asterisk import Asterisk
+from tests.e2e.cable import Cable
 from tests.e2e.callers import customer
-from tests.e2e.conftest import Node, Plug
+from tests.e2e.conftest import Furnished, Node, Plug
 from tests.e2e.desk import Desk
 from tests.e2e.phones import Phone
+from tests.e2e.product import Callcard
 
 pytestmark = pytest.mark.e2e
 
@@ -118,3 +123,31 @@ async def test_taking_over_a_seat_says_from_whom(node: Node, plug: Plug, trunk: 
     await first.see_no_card()
     await ringing.answer()
     await call.hang_up()
+
+
+async def test_a_pbx_that_stands_still_is_late_then_away_then_back(
+    furnished: Furnished, asterisk: Asterisk, browser: Browser, tmp_path: Path
+) -> None:
+    shutil.copytree(furnished.folder, tmp_path / "callcard")
+    async with Cable.to(asterisk.ami_port) as cable:
+        callcard = Callcard(
+            tmp_path / "callcard",
+            {"CALLCARD_AMI_URL": asterisk.ami_url.replace(f":{asterisk.ami_port}", f":{cable.port}")},
+        )
+        try:
+            callcard.start("/healthz")
+            vera = await Desk.sign_in(browser, callcard.url, "vera")
+            ana = await Desk.sign_in(browser, callcard.url, "ana", seat="2001")
+            cell = vera.page.get_by_test_id("board-link")
+            await expect(cell).to_have_attribute("data-state", "up")
+            cable.cut()
+            await expect(vera.page.get_by_test_id("banner-pbx main")).to_contain_text("is late", timeout=RECOVERY_MS)
+            await expect(cell).to_have_attribute("data-state", "late")
+            await expect(cell).to_have_attribute("data-state", "down", timeout=RECOVERY_MS)
+            await expect(vera.page.get_by_test_id("banner-pbx main")).to_contain_text("is not connected")
+            await expect(ana.page.get_by_test_id("banner-pbx main")).to_contain_text("is away", timeout=RECOVERY_MS)
+            cable.mend()
+            await expect(cell).to_have_attribute("data-state", "up", timeout=RECOVERY_MS)
+            assert callcard.log().count("PBX main is late") == callcard.log().count("PBX main is no longer late") == 1
+        finally:
+            callcard.remove()

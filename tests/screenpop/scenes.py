@@ -8,6 +8,7 @@ from telephony.records import (
     CallChange,
     CallPhase,
     CallRecord,
+    Cause,
     ChangeKind,
     Direction,
     LegResult,
@@ -129,6 +130,14 @@ class Scene:
 
     def _change(self, kind: ChangeKind, phone: str | None = None, result: LegResult | None = None) -> CallChange:
         self.call = replace(self.call, participants=tuple(self.legs.values()))
-        change = CallChange(kind, self.at, self.call, phone, result, trigger=f"Test {kind}")
+        change = CallChange(
+            kind,
+            self.at,
+            self.call,
+            phone,
+            result,
+            trigger=f"Test {kind}",
+            cause=Cause("Test", "", "", self.at, self.at),
+        )
         self.at += 1.0
         return change

@@ -83,6 +83,16 @@ def test_what_was_measured_long_ago_says_nothing_about_now() -> None:
     assert meter.look(T0 + 2 + FRESH_SECONDS) == 0.0
 
 
+def test_a_pbx_that_owes_a_sign_of_life_is_late_before_it_is_given_up() -> None:
+    meter = LagMeter()
+    hear(meter, T0, 0.0, skew=1.0)
+    for second in range(1, 9):
+        assert meter.look(T0 + second, owed=float(second)) == second
+    assert meter.late_since == T0 + 2 + ALARM_SECONDS
+    meter.lose()
+    assert meter.look(T0 + 9) == 0.0
+
+
 @pytest.mark.parametrize(
     ("fields", "cause"),
     [

@@ -120,7 +120,7 @@ async def test_a_recording_over_the_socket_is_one_answered_call(tmp_path: Path) 
     (ended,) = told.calls(ChangeKind.ENDED)
     assert (ended.call.outcome, ended.call.answered_by) == (Outcome.ANSWERED, "2001")
     await journal.close()
-    kept = await asyncio.to_thread(lambda: [raw for _, raw in read(tmp_path)])
+    kept = await asyncio.to_thread(lambda: [raw for _, raw in read(tmp_path) if b"Event: Callcard" not in raw])
     assert kept == [raw for _, raw in raws if raw in kept]
     assert len(kept) == one.events
 

@@ -1,9 +1,13 @@
 """What every page shares: static files, templates and catalogues read once at start, and the choice of language."""
 
 import asyncio
+from collections.abc import Mapping
 
 from aiohttp import web
+from msgspec import json
 
+from screenpop.bus import NoAnswerError
+from screenpop.messages import LINKS_SUBJECT, BoardLink, decode_links, snapshot_subject
 from web import health
 from web.api.reading import read_form
 from web.auth import PUBLIC, READ, add_route, safe_next, same_origin
@@ -29,8 +33,19 @@ async def _read(app: web.Application) -> None:
 
 
 async def status(request: web.Request) -> web.Response:
-    """Say what is up and what is down, for the banner of a page: the same facts as `/readyz`, and always a 200."""
-    return web.json_response({"checks": dict(await health.check(services(request)))})
+    """Say what is up and what is down, for the banner of a page: the facts of `/readyz`, and always a 200.
+
+    The links to the PBXs are those of the node that watches them, whichever that is.
+    """
+    checks, links = await asyncio.gather(health.check(services(request)), _links(request))
+    return web.Response(body=json.encode({"checks": checks, "links": links}), content_type="application/json")
+
+
+async def _links(request: web.Request) -> Mapping[str, BoardLink]:
+    try:
+        return decode_links(await services(request).bus.request(snapshot_subject(LINKS_SUBJECT))).links
+    except NoAnswerError:
+        return {}
 
 
 async def choose_language(request: web.Request) -> web.Response:

@@ -38,9 +38,10 @@ def _event(step: TraceEntry, _: Gettext) -> str:
 def _caller(step: TraceEntry, _: Gettext) -> str:
     facts = step.facts
     if step.what == "number":
+        phone = _("%(raw)s is a phone or number of our own")
         words = {
             "withheld": _("The number is withheld"),
-            "internal": _("%(raw)s is a phone or number of our own"),
+            "internal": _("%(raw)s is a number of our own (%(e164)s)") if facts.get("own") else phone,
             "invalid": _("%(raw)s is no number that could be looked up"),
         }
         external = _("%(raw)s is read as %(e164)s") if facts.get("e164") else _("%(raw)s is an outside number as it is")
@@ -80,9 +81,13 @@ def _card(step: TraceEntry, _: Gettext) -> str:
             "no_phone": _("No card: no phone was called"),
         }
         return words.get(str(step.facts.get("why")), "")
+    if step.what == "pop.close" and step.facts.get("reason") == "dismissed":
+        return _("%(user)s has put the card away")
     timed = "ms" in step.facts
     pattern = {
-        "pop.show": _("The card comes up for %(user)s (%(reason)s)"),
+        "pop.show": _("The card travels from phone %(from)s to %(user)s (%(moved)s)")
+        if step.facts.get("from")
+        else _("The card comes up for %(user)s (%(reason)s)"),
         "pop.update": _("The card of %(user)s changes: %(status)s")
         if step.facts.get("status")
         else _("The card of %(user)s changes"),

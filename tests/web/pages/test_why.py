@@ -32,6 +32,17 @@ STEPS: list[tuple[str, dict[str, Fact], str]] = [
     ("agent", {"extension": "2001", "user": "ana"}, "ana sits at 2001 and has no browser open"),
     ("pop.none", {"why": "never_rang", "extension": "2001"}, "No card: phone 2001 was called and never rang"),
     ("pop.show", {"user": "ana", "reason": "ring"}, "The card comes up for ana (ring)"),
+    (
+        "pop.show",
+        {"user": "ben", "reason": "transfer", "from": "2001", "moved": "blind"},
+        "The card travels from phone 2001 to ben (blind)",
+    ),
+    ("pop.close", {"user": "ana", "reason": "dismissed"}, "ana has put the card away"),
+    (
+        "number",
+        {"raw": "910000001", "e164": "+34910000001", "kind": "internal", "own": True},
+        "910000001 is a number of our own (+34910000001)",
+    ),
     ("pop.update", {"user": "ana", "status": None}, "The card of ana changes"),
     ("pop.update", {"user": "ana", "status": "talking"}, "The card of ana changes: talking"),
     ("pop.close", {"user": "ana", "reason": "ended"}, "The card of ana is closed (ended)"),

@@ -3,6 +3,7 @@ import { secondsSince } from "./clock.js";
 import { readable } from "./card.js";
 import { post } from "./api.js";
 import { h, icon, setText, show, toast } from "./dom.js";
+import { drawStrip, tellLinks, tickStrip } from "./links.js";
 import { banner, socket } from "./shell.js";
 import { DIRECTIONS, STATES, duration, language, t } from "./words.js";
 
@@ -28,7 +29,8 @@ socket.addEventListener("delta", ({ detail }) => {
     Object.assign(state[part], detail[part]?.set);
     for (const key of detail[part]?.gone || []) delete state[part][key];
   }
-  later();
+  drawLinks();
+  if (Object.keys(state).some((part) => part !== "links" && touched(detail[part]))) later();
 });
 socket.subscribe("board");
 setInterval(tick, 1000);
@@ -54,14 +56,27 @@ function draw() {
   list("agents", agents, agentRow);
   list("calls", calls, callRow);
   figures(waiting, agents, calls, queues);
-  for (const [name, link] of Object.entries(state.links)) {
-    banner.set(`pbx ${name}`, link.up ? null : t("The telephone system ({name}) is not connected. Calls are not shown until it is back.", { name }), Date.parse(link.since));
-  }
+  drawLinks();
   tick();
 }
 
+/** Which telephone system it is, where there are several. */
+const site = (pbx) => (Object.keys(state.links).length > 1 ? pbx : null);
+
+const touched = (part) => Boolean(part && (Object.keys(part.set || {}).length || part.gone?.length));
+
+/** Figures of the links come every second; nothing else is drawn for them. */
+function drawLinks() {
+  tellLinks(banner, state.links, false);
+  drawStrip(document.getElementById("links"), state.links);
+  // What a telephone system that is away told last is old; the others' goes on.
+  for (const id of ["waiting", "queues", "calls"]) {
+    for (const row of document.getElementById(id).rows?.values() ?? []) row.classList.toggle("is-away", state.links[row.shownValue?.pbx]?.up === false);
+  }
+}
+
 function callersWaiting() {
-  const all = Object.values(state.queues).flatMap((queue) => queue.waiting.map((one) => ({ ...one, queue: queue.name, key: one.call_id || `${queue.name} ${one.position} ${one.since}` })));
+  const all = Object.values(state.queues).flatMap((queue) => queue.waiting.map((one) => ({ ...one, queue: queue.name, pbx: queue.pbx, key: one.call_id || `${queue.name} ${one.position} ${one.since}` })));
   return all.sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
 }
 
@@ -123,6 +138,7 @@ function tick() {
     setText(element, duration(seconds));
     level?.(row, seconds);
   }
+  tickStrip(document.getElementById("links"));
 }
 
 const caller = (number, name, contact) => contact?.name || name || (number ? readable({ e164: number.startsWith("+") ? number : null, raw: number }) : t("Number withheld"));
@@ -137,7 +153,7 @@ function waitingRow(row, key, one) {
     setText(word, LEVELS[name]);
   };
   const name = caller(one.number, one.name, one.contact);
-  row.append(h("div", {}, h("strong", {}, one.contact ? h("a", { class: "text-reset", href: `/contacts/${one.contact.id}` }, name) : name), h("small", {}, [`${one.position}.`, one.queue, one.contact && one.number].filter(Boolean).join(" · "))),
+  row.append(h("div", {}, h("strong", {}, one.contact ? h("a", { class: "text-reset", href: `/contacts/${one.contact.id}` }, name) : name), h("small", {}, [`${one.position}.`, one.queue, site(one.pbx), one.contact && one.number].filter(Boolean).join(" · "))),
     h("div", {}, clock(row, one.since, level), word));
 }
 
@@ -146,7 +162,7 @@ function queueRow(row, key, queue) {
   row.dataset.testid = "board-queue-row";
   const calls = (outcome) => `/calls?queue=${encodeURIComponent(queue.name)}&from=${day()}${outcome ? `&outcome=${outcome}` : ""}`;
   const cell = (label, value) => h("span", { title: label, "aria-label": `${label}: ${value}` }, String(value));
-  row.append(h("strong", {}, queue.name), cell(t("waiting"), queue.waiting.length), cell(t("free"), queue.available),
+  row.append(h("div", {}, h("strong", {}, queue.name), site(queue.pbx) && h("small", {}, queue.pbx)), cell(t("waiting"), queue.waiting.length), cell(t("free"), queue.available),
     h("a", { class: "text-reset", href: calls("answered"), title: t("taken") }, String(queue.completed)), h("a", { class: queue.abandoned ? "text-red" : "text-reset", href: calls("abandoned"), title: t("lost") }, String(queue.abandoned)));
 }
 
@@ -182,7 +198,7 @@ function callRow(row, key, call) {
   const ringing = call.phase === "ringing" && call.ringing.length ? `→ ${call.ringing.slice(0, 4).join(", ")}${call.ringing.length > 4 ? "…" : ""}` : null;
   row.append(h("span", { class: "past-icon", title: DIRECTIONS[call.direction] }, icon(symbol)),
     h("div", {}, h("strong", {}, h("a", { class: "text-reset", href: `/calls/${encodeURIComponent(key)}` }, caller(call.number.e164 || call.number.raw, call.caller_name, call.contact))),
-      h("small", {}, [agent, ringing, call.queue, call.direction === "outbound" ? null : call.did].filter(Boolean).join(" · "))),
+      h("small", {}, [site(call.pbx), agent, ringing, call.queue, call.direction === "outbound" ? null : call.did].filter(Boolean).join(" · "))),
     h("div", { class: "text-end" }, clock(row, call.since), h("small", {}, PHASES[call.phase] || call.phase)));
 }
 

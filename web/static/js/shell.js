@@ -3,6 +3,7 @@ import { get, post } from "./api.js";
 import { announce, everySecond, h, icon, setText, show, toast } from "./dom.js";
 import { Pops } from "./pops.js";
 import { setSound, soundIsOn } from "./ring.js";
+import { tellLinks } from "./links.js";
 import { showShortcuts, listen } from "./shortcuts.js";
 import { Socket } from "./socket.js";
 import { secondsSince, serverNow } from "./clock.js";
@@ -64,21 +65,24 @@ function dialButtons() {
 class Banner {
   #places = new Map();
 
-  set(name, text, since) {
+  /** `kind`: "quiet" where the reader cannot act on it, "late" and "part" where not everything that is shown is old. */
+  set(name, text, since, kind = "") {
     const here = this.#places.get(name);
-    if (!text) {
+    if (here && text && here.dataset.kind === kind && here.since === since) setText(here.querySelector("span"), text);
+    else {
       here?.remove();
       this.#places.delete(name);
-    } else if (here) setText(here.querySelector("span"), text);
-    else {
+    }
+    if (text && !this.#places.has(name)) {
       const clock = h("span", { class: "banner-clock" });
-      const line = h("div", { class: "banner", role: "alert", data: { testid: `banner-${name}` } }, icon(name === "server" ? "wifi-off" : "plug-connected-x"), h("span", {}, text),
+      const line = h("div", { class: "banner", role: kind.includes("quiet") ? "status" : "alert", data: { kind, testid: `banner-${name}` } }, icon(name === "server" ? "wifi-off" : kind.includes("late") ? "clock" : "plug-connected-x"), h("span", {}, text),
         h("span", { class: "banner-since" }, t("since {time}", { time: timeOfDay(since) })), clock);
       document.getElementById("banners").append(line);
+      line.since = since;
       this.#places.set(name, line);
       everySecond(clock, () => setText(clock, duration((serverNow() - since) / 1000)));
     }
-    document.body.classList.toggle("is-stale", this.#places.size > 0);
+    document.body.classList.toggle("is-stale", [...this.#places.values()].some(({ dataset }) => !/late|part/.test(dataset.kind)));
   }
 }
 
@@ -86,14 +90,17 @@ export const banner = new Banner();
 export const socket = me ? new Socket() : null;
 export let pops = null;
 
-/** A PBX that is away: the server says which; since when is what this page saw, unless the board knows better. */
+/** What is down, as the server says; of a PBX it says since when, of the rest it is what this page saw. */
 function watchReadiness() {
   const away = new Map();
+  const quiet = !document.body.classList.contains("board-page");
   const look = async () => {
     if (document.visibilityState !== "visible" || !socket.isUp) return;
     try {
       const answer = await (await fetch("/status", { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(5000) })).json();
-      const bad = Object.entries(answer.checks || {}).filter(([, state]) => state !== "up" && state !== "ok" && state !== true);
+      const links = answer.links || {};
+      tellLinks(banner, links, quiet);
+      const bad = Object.entries(answer.checks || {}).filter(([name, state]) => state !== "up" && !links[name.replace(/^pbx /, "")]);
       for (const [name] of away) if (!bad.some(([other]) => other === name)) away.delete(name) && banner.set(name, null);
       for (const [name] of bad) {
         if (!away.has(name)) away.set(name, Date.now());
