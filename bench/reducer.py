@@ -17,7 +17,8 @@ from telephony.calls import CallBook, Line
 from telephony.events import parse
 from telephony.framing import Framer
 from telephony.headers import headers
-from telephony.pipeline import fold, read
+from telephony.pipeline import fold
+from telephony.reading import read
 
 EVENTS: Final = 30_000
 CHUNK: Final = 16 * 1024

@@ -36,7 +36,7 @@ __all__ = ["CallBook", "Line", "apply", "call_id", "open_calls"]
 
 def apply(book: CallBook, event: ev.Event, arrived_at: float | None = None) -> Step:
     """Take one event into the book; `arrived_at` (epoch seconds) is only passed on as a fact."""
-    draft = Draft(book, event.at, event=event, arrived_at=arrived_at)
+    draft = Draft(book, event.at, "", event, arrived_at)
     _HANDLERS[type(event)](draft, event)
     return draft.step()
 

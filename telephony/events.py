@@ -407,8 +407,8 @@ def _integer(fields: Fields, key: str, default: int = 0) -> int:
     return int(value) if value.isdecimal() and len(value) < 19 else default  # noqa: PLR2004 - what fits 64 bits
 
 
-def _cause(fields: Fields) -> int | None:
-    value = fields.get("Cause", "")
+def hangup_cause(value: str) -> int | None:
+    """Read a Q.850 cause; None for anything else."""
     return int(value) if value.isdecimal() and len(value) < 4 else None  # noqa: PLR2004 - Q.850 causes have 3 digits
 
 
@@ -476,9 +476,9 @@ def _originate(fields: Fields, at: float) -> Event:
     )
 
 
-def _bridge_kind(fields: Fields) -> str:
-    creator = text_or_none(fields.get("BridgeCreator"))
-    return fields.get("BridgeType", "basic") if creator is None else f"{fields.get('BridgeType', '')}/{creator}"
+def bridge_kind(kind: str, creator: str) -> str:
+    """Name the kind of a bridge, with the application that made it where one did: `base/ConfBridge`."""
+    return kind if creator in UNKNOWN_TEXTS else f"{kind}/{creator}"
 
 
 _PARSERS: Final[dict[str, Callable[[Fields, float], Event | None]]] = {
@@ -486,11 +486,16 @@ _PARSERS: Final[dict[str, Callable[[Fields, float], Event | None]]] = {
     "Newstate": lambda f, at: Newstate(at, _need(f)),
     "NewCallerid": lambda f, at: NewCallerid(at, _need(f)),
     "HangupRequest": lambda f, at: HangupRequest(at, _need(f)),
-    "Hangup": lambda f, at: Hangup(at, _need(f), _cause(f)),
+    "Hangup": lambda f, at: Hangup(at, _need(f), hangup_cause(f.get("Cause", ""))),
     "DialBegin": lambda f, at: DialBegin(at, _party(f), _need(f, "Dest"), f.get("DialString", "")),
     "DialState": lambda f, at: DialState(at, _party(f), _need(f, "Dest"), f.get("DialStatus", "")),
     "DialEnd": lambda f, at: DialEnd(at, _party(f), _need(f, "Dest"), f.get("DialStatus", ""), f.get("Forward", "")),
-    "BridgeEnter": lambda f, at: BridgeEnter(at, _need(f), f.get("BridgeUniqueid", ""), _bridge_kind(f)),
+    "BridgeEnter": lambda f, at: BridgeEnter(
+        at,
+        _need(f),
+        f.get("BridgeUniqueid", ""),
+        bridge_kind(f.get("BridgeType", "basic"), f.get("BridgeCreator", "")),
+    ),
     "BridgeLeave": lambda f, at: BridgeLeave(at, _need(f), f.get("BridgeUniqueid", "")),
     "Hold": lambda f, at: Hold(at, _need(f)),
     "Unhold": lambda f, at: Unhold(at, _need(f)),
@@ -541,15 +546,18 @@ _PARSERS: Final[dict[str, Callable[[Fields, float], Event | None]]] = {
 WANTED: Final[frozenset[bytes]] = frozenset(name.encode() for name in _PARSERS)
 """Events that are parsed; all others are skipped by name before they are looked into."""
 
-NEEDLES: Final[dict[bytes, tuple[bytes, ...]]] = {
-    b"Newexten": (b"\nApplication: VoiceMail\r", b"\nApplication: Queue\r"),
-    b"VarSet": (b"\nVariable: VMSTATUS", b"\nVariable: VM_MESSAGEFILE", b"\nVariable: MIXMONITOR_FILENAME"),
-    b"DeviceStateChange": (b"\nDevice: PJSIP/", b"\nDevice: SIP/"),
+Telling = tuple[bytes, tuple[bytes, ...]]
+"""A header, with the line end before it, and the beginnings of the values that matter."""
+
+TELLING: Final[dict[bytes, Telling]] = {
+    b"Newexten": (b"\nApplication: ", (b"VoiceMail\r", b"Queue\r")),
+    b"VarSet": (b"\nVariable: ", (b"VMSTATUS", b"VM_MESSAGEFILE", b"MIXMONITOR_FILENAME")),
+    b"DeviceStateChange": (b"\nDevice: ", (b"PJSIP/", b"SIP/")),
 }
-"""Frequent events of which few matter: a block without one of these texts is skipped as well."""
+"""Frequent events of which few matter: one whose telling header says nothing of interest is skipped as well."""
 
 
-def _epoch(stamp: str, arrival: float) -> float:
+def epoch(stamp: str, arrival: float) -> float:
     """Seconds of a `Timestamp` header; a mangled stamp costs the stamp, not the event."""
     whole, _, fraction = stamp.partition(".")
     if whole.isdecimal() and len(whole) < 12 and (not fraction or fraction.isdecimal()):  # noqa: PLR2004 - up to year 5138
@@ -564,7 +572,7 @@ def parse(fields: Fields, at: float) -> Event | None:
         return None
     stamp = fields.get("Timestamp")
     if stamp is not None:
-        at = _epoch(stamp, at)
+        at = epoch(stamp, at)
     try:
         return parser(fields, at)
     except MissingFieldError:

@@ -4,10 +4,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
 from telephony.calls import CallBook, Line, apply
-from telephony.events import WANTED, Event, parse
+from telephony.events import WANTED
 from telephony.framing import Framer
-from telephony.headers import headers
 from telephony.marks import MARKS, Marks, is_mark
+from telephony.reading import read
 from telephony.records import CallChange, CallRecord, Step, Surprise
 from telephony.recovery import sweep
 
@@ -16,11 +16,6 @@ SWEEP_SECONDS = 0.5
 SETTLED_SECONDS = 10.0
 """After this long nothing amends a finished call any more."""
 REMEMBERED = 10_000
-
-
-def read(block: bytes, at: float) -> Event | None:
-    """Read one framed block that arrived at `at` (epoch seconds); None for what we do not know or is malformed."""
-    return parse(headers(block), at)
 
 
 def fold(book: CallBook, framer: Framer, chunks: Iterable[bytes], at: float) -> Iterator[Step]:

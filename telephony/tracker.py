@@ -14,11 +14,12 @@ from typing import assert_never
 from telephony import marks, recovery
 from telephony.actions import DialPlan
 from telephony.calls import CallBook, apply
-from telephony.events import WANTED, parse
+from telephony.events import WANTED
 from telephony.headers import headers
 from telephony.journal import Journal
 from telephony.lag import LagMeter, LinkHealth
 from telephony.links import ActionTimeout, AmiError, Delivery, Link, LinkDown, LinkUp, Received
+from telephony.reading import read
 from telephony.records import CallRecord, Change, Step
 from telephony.supervision import Supervision
 
@@ -172,10 +173,9 @@ class Tracker(Supervision):
             self._journal.record(at, block)
 
     def _apply(self, at: float, block: bytes) -> Step:
-        fields = headers(block)
-        event = parse(fields, at)
+        event = read(block, at)
         if event is None:
-            if fields.get("Event", "").encode() in WANTED:
+            if headers(block).get("Event", "").encode() in WANTED:
                 self._bad += 1
             else:
                 self._passed_over += 1

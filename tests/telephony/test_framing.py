@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from telephony.framing import Framer
 
 WANTED = frozenset({b"Newchannel", b"Hangup", b"VarSet"})
-NEEDLES = {b"VarSet": (b"\nVariable: VMSTATUS",)}
+TELLING = {b"VarSet": (b"\nVariable: ", (b"VMSTATUS",))}
 
 
 def framer(max_block: int = 256 * 1024) -> Framer:
-    return Framer(WANTED, max_block, NEEDLES)
+    return Framer(WANTED, max_block, TELLING)
 
 
 def counters(one: Framer) -> tuple[int, int, int]:
@@ -43,7 +43,7 @@ def test_unwanted_events_are_counted_not_given() -> None:
     assert counters(one) == (2, 0, 0)
 
 
-def test_a_frequent_event_needs_one_of_its_needles() -> None:
+def test_a_frequent_event_needs_a_header_that_says_so() -> None:
     one = framer()
     boring = b"Event: VarSet\r\nVariable: X\r\nValue: VMSTATUS\r\n\r\n"
     telling = b"Event: VarSet\r\nVariable: VMSTATUS\r\nValue: SUCCESS\r\n\r\n"
@@ -65,10 +65,30 @@ def test_an_event_of_one_line_is_no_shorter_name() -> None:
     assert [one.feed(b"Event: Hangup\r\n\r\n") for _ in range(3)] == [[b"Event: Hangup"]] * 3
 
 
-def test_any_of_several_needles_is_enough() -> None:
-    one = Framer(WANTED, needles={b"VarSet": (b"\nVariable: VMSTATUS", b"\nVariable: VM_MESSAGEFILE")})
+def test_any_of_several_values_is_enough() -> None:
+    one = Framer(WANTED, telling={b"VarSet": (b"\nVariable: ", (b"VMSTATUS", b"VM_MESSAGEFILE"))})
     told = [b"Event: VarSet\r\nVariable: %s\r\nValue: x" % name for name in (b"VMSTATUS", b"VM_MESSAGEFILE", b"VMX")]
     assert one.feed(b"\r\n\r\n".join((*told, b""))) == told[:2]
+
+
+def test_of_a_repeated_header_the_last_one_decides_as_it_does_for_who_reads_it() -> None:
+    told = [
+        b"Event: VarSet\r\nVariable: %s\r\nVariable: %s" % pair for pair in ((b"X", b"VMSTATUS"), (b"VMSTATUS", b"X"))
+    ]
+    assert framer().feed(b"\r\n\r\n".join((*told, b""))) == told[:1]
+
+
+def test_a_frequent_event_without_its_header_is_skipped() -> None:
+    one = framer()
+    assert one.feed(b"Event: VarSet\r\nValue: 1\r\n\r\nEvent: VarSet\r\n\r\n") == []
+    assert one.skipped == 2
+
+
+def test_a_bare_line_feed_is_seen_beside_a_stray_carriage_return() -> None:
+    assert framer().feed(b"Event: Hangup\rA: b\nC: d\n\nEvent: Hangup\r\n\r\n") == [
+        b"Event: Hangup\rA: b\r\nC: d",
+        b"Event: Hangup",
+    ]
 
 
 def test_responses_and_whatever_carries_an_action_id_pass() -> None:
