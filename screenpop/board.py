@@ -72,6 +72,7 @@ class Board:
 
     def __init__(self, pbxs: Sequence[str] = ("main",)) -> None:
         self._several = len(pbxs) > 1
+        self._pbxs = tuple(pbxs)
         self._seats = Seats()
         self._at = 0.0
         # Sources.
@@ -80,7 +81,7 @@ class Board:
         self.strip = Strip()
         self._phones: dict[str, dict[str, tuple[Use, float]]] = {}
         self._occupied: dict[str, set[str]] = {}
-        self._device: dict[str, PhoneChange] = {}
+        self._device: dict[str, dict[str, PhoneChange]] = {}
         self._members: dict[str, dict[str, Member]] = {}
         self._enlisted: dict[str, set[str]] = {}
         self._online: dict[str, int] = {}
@@ -105,11 +106,16 @@ class Board:
             case QueueChange():
                 self._apply_queue(change)
             case PhoneChange():
-                self._device[change.extension] = change
+                self._device.setdefault(change.extension, {})[change.pbx] = change
                 self._touch_phone(change.extension)
             case LinkChange():
                 self.strip.apply(change)
                 self._links.stale.add(change.pbx)
+
+    def home(self, extension: str) -> str | None:
+        """Return the PBX at which a phone was last seen registered."""
+        devices = self._device.get(extension, {})
+        return next((pbx for pbx in self._pbxs if pbx in devices and devices[pbx].reachable), None)
 
     def look(self, pbx: str, health: LinkHealth, at: float) -> bool:
         """Take in how the link to a PBX does; True when there is something new to show."""
@@ -404,8 +410,9 @@ class Board:
         return AgentState.AVAILABLE, None, None
 
     def _reachable(self, extensions: Iterable[str]) -> bool:
+        # Of phones that several PBXs have, one that is there is enough.
         devices = [self._device.get(extension) for extension in extensions]
-        return any(device is None or device.reachable for device in devices)
+        return any(found is None or any(device.reachable for device in found.values()) for found in devices)
 
 
 PHONE_MARK: Final = "#"

@@ -22,6 +22,7 @@ from screenpop.messages import Card
 from screenpop.pops import MakeCard, PopAction, PopBook
 from screenpop.seats import Seats
 from telephony.calls import Line
+from telephony.phones import named
 from telephony.pipeline import SETTLED_SECONDS, follow
 from telephony.records import CallChange, ChangeKind, Surprise
 
@@ -60,7 +61,8 @@ class Rehearsal:
                 self._settle(now)
                 for surprise in step.surprises:
                     yield surprise
-                for change in step.changes:
+                for told in step.changes:
+                    change = named(told, self._seats.written)
                     if isinstance(change, CallChange):
                         await self._take(change)
                 for done in self._done(now - SETTLED_SECONDS):

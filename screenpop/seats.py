@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from crm_core.staff.rules import User
+from telephony.phones import AT
 from telephony.records import CallPhase, CallRecord, Direction
 
 
@@ -12,6 +13,8 @@ class Seats:
 
     def __init__(self, by_extension: Mapping[str, User] | None = None) -> None:
         self._by_extension: Mapping[str, User] = by_extension or {}
+        self.written = frozenset(phone for phone in self._by_extension if AT in phone)
+        """The phones that are written with their PBX (`2001@branch`)."""
         self._places: dict[str, tuple[User, tuple[str, ...]]] = {}
         for extension, user in sorted(self._by_extension.items()):
             _, phones = self._places.get(user.name, (user, ()))

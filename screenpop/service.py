@@ -51,6 +51,7 @@ from screenpop.publisher import Counters, Publisher
 from screenpop.recorder import StateRecorder
 from screenpop.seats import Seats, Use, dialling_phone, uses
 from screenpop.writer import Writer
+from telephony import phones
 from telephony.lag import LinkHealth
 from telephony.records import CallChange, CallRecord, Change, ChangeKind
 
@@ -160,11 +161,16 @@ class Service:
 
     def submit(self, pbx: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 - a change names its PBX too
         """Take the changes of a PBX; never blocks, never raises."""
-        for change in changes:
+        for told in changes:
+            change = phones.named(told, self._seats.written)
             self._board.apply(change)
             if isinstance(change, CallChange):
                 self._lanes.put(change)
         self._board_changed.set()
+
+    def home(self, extension: str) -> str | None:
+        """Return the PBX at which a phone was last seen registered; None where nobody knows."""
+        return self._board.home(extension)
 
     def look(self, pbx: str, health: LinkHealth) -> None:
         """Take in how the link to a PBX does; about once a second."""

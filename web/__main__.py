@@ -36,6 +36,7 @@ from telephony.ami import AmiLink
 from telephony.book import CallBook, Line
 from telephony.journal import Journal
 from telephony.links import LinkDown, LinkUp, Received
+from telephony.phones import dialled, local_record, locals_of
 from telephony.records import Change
 from telephony.sources.opening import open_log
 from telephony.tracker import Tracker
@@ -69,6 +70,8 @@ class Extensions:
 
     def __init__(self) -> None:
         self.known: frozenset[str] = frozenset()
+        self.dialled: frozenset[str] = frozenset()
+        """The same as they are dialled, and as the house writes them."""
 
 
 class Node:
@@ -78,7 +81,7 @@ class Node:
         self._settings = settings
         self._extensions = Extensions()
         numbering = Numbering(
-            settings.region, settings.own_numbers, settings.extensions, lambda: self._extensions.known
+            settings.region, settings.own_numbers, settings.extensions, lambda: self._extensions.dialled
         )
         metrics = Metrics()
         bus: Bus = LocalBus()
@@ -202,10 +205,10 @@ class Node:
         parts, name = self.services, address.name
         link = AmiLink(address)
         journal = Journal(self._settings.var_dir / "journal", name=name)
-        book = CallBook(Line(name, self._settings.extensions, self._extensions.known))
+        book = CallBook(Line(name, self._settings.extensions, locals_of(self._extensions.known, name)))
         tracker = Tracker(link, book, journal, partial(self._deliver, name))
         running = await parts.calls.open_calls(name)
-        tracker.adopt(running)
+        tracker.adopt([local_record(call) for call in running])
         parts.service.adopt(running)
         self._trackers[name] = tracker
         catch_up = self._catching_up[name] = self._catch_up(tracker)
@@ -258,9 +261,10 @@ class Node:
 
     async def _take_in_changes(self) -> None:
         parts = self.services
-        self._extensions.known = await parts.staff.extensions()
-        for tracker in self._trackers.values():
-            tracker.set_extensions(self._extensions.known)
+        known = self._extensions.known = await parts.staff.extensions()
+        self._extensions.dialled = dialled(known)
+        for pbx, tracker in self._trackers.items():
+            tracker.set_extensions(locals_of(self._extensions.known, pbx))
         await parts.service.reload_seats()
         await self.app[SOCKETS].recheck()
 

@@ -7,6 +7,7 @@ from crm_core.calls.store import Calls
 from crm_core.numbers import Numbering
 from crm_core.staff.store import Staff
 from telephony.cel import Finished
+from telephony.phones import AT, named_record
 from telephony.records import CallRecord
 
 
@@ -23,7 +24,8 @@ class HistoryWriter:
         if not finished:
             return
         users = {extension: user.name for extension, user in (await self._staff.seats()).items()}
-        await self._calls.add_many([self._save(one.call, users) for one in finished])
+        written = frozenset(extension for extension in users if AT in extension)
+        await self._calls.add_many([self._save(named_record(one.call, written), users) for one in finished])
         for one in finished:
             for absorbed in one.absorbed:
                 await self._calls.absorb(absorbed, one.call.id)

@@ -93,7 +93,8 @@ LONGEST_NAME = 64
 MAX_PASSWORD = 1024
 LONGEST_DISPLAY_NAME = 120
 NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
-EXTENSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}")
+EXTENSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}(@[A-Za-z0-9._-]{1,32})?")
+"""A phone as its PBX calls it, and after `@` the PBX's name where several have such a phone."""
 
 
 def check_name(name: str) -> str:

@@ -13,7 +13,7 @@ from web.api.board import picture
 from web.api.problems import Conflict, Forbidden, NotFound
 from web.api.reading import PageQuery, page_of, path_text, read_body, read_query
 from web.api.routes import Route
-from web.api.switchboard import asking, default_tracker
+from web.api.switchboard import asking, phone_of
 from web.api.writing import answer, nothing
 from web.auth import READ, WRITE, signed_in
 from web.services import services
@@ -127,11 +127,11 @@ async def find_agent(request: web.Request) -> User:
 async def _each_phone(
     request: web.Request, user: User, act: Callable[[Tracker, str], Awaitable[None]]
 ) -> web.StreamResponse:
-    pbx = default_tracker(request)
     if not user.extensions:
         raise Conflict(f"{user.display_name} has no phone: choose a seat first.")
     for extension in user.extensions:
-        await asking(act(pbx, extension))
+        pbx, phone = phone_of(request, extension)
+        await asking(act(pbx, phone))
     return nothing()
 
 

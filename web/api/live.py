@@ -8,13 +8,14 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from crm_core.calls.rules import CallRow
+from telephony.phones import locals_of
 from telephony.records import CallRecord
 from telephony.tracker import Tracker
 from web.api.calls import find_call
 from web.api.problems import Conflict, Forbidden, Invalid
 from web.api.reading import read_body
 from web.api.routes import Route
-from web.api.switchboard import asking, default_tracker, tracker_of
+from web.api.switchboard import asking, extension_at, phone_of, tracker_of
 from web.api.writing import answer, nothing
 from web.auth import SUPERVISE_WRITE, WRITE, Access, Handler, signed_in
 from web.services import services
@@ -51,13 +52,13 @@ class Dial(Struct, frozen=True, forbid_unknown_fields=True):
     """Whom to call, and from which phone; from one's own when none is named."""
 
     to: _To
-    extension: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
+    extension: Annotated[str, Meta(min_length=1, max_length=73)] | None = None
 
 
 class AnswerAt(Struct, frozen=True, forbid_unknown_fields=True):
     """At which phone; at one's own that rings when none is named."""
 
-    extension: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
+    extension: Annotated[str, Meta(min_length=1, max_length=73)] | None = None
 
 
 class Dialled(Struct, frozen=True):
@@ -113,7 +114,8 @@ async def dial(request: web.Request) -> web.StreamResponse:
         raise Invalid.field("extension", "you have no phone: choose a seat first, or name one")
     if extension not in own and not principal.supervises:
         raise Forbidden("Only supervisors dial from other people's phones.")
-    call_id = await asking(default_tracker(request).dial(extension, body.to))
+    pbx, phone = phone_of(request, extension)
+    call_id = await asking(pbx.dial(phone, body.to))
     return answer(Dialled(call_id, extension, body.to), 201)
 
 
@@ -128,7 +130,8 @@ async def answer_phone(request: web.Request) -> web.StreamResponse:
         raise Conflict("The call does not ring at your phone.")
     if extension not in own and not signed_in(request).supervises:
         raise Forbidden("Only supervisors answer at other people's phones.")
-    await asking(tracker_of(request, row.record.pbx).answer(row.id, extension))
+    pbx = row.record.pbx
+    await asking(tracker_of(request, pbx).answer(row.id, extension_at(pbx, extension)))
     return nothing()
 
 
@@ -213,7 +216,7 @@ async def _act(
         raise Conflict("The call has ended.")
     pbx: Tracker = tracker_of(request, row.record.pbx)
     principal = signed_in(request)
-    own = frozenset() if principal.supervises else frozenset(principal.user.extensions)
+    own = frozenset() if principal.supervises else locals_of(principal.user.extensions, row.record.pbx)
     await asking(act(pbx, row, body, own))
     return nothing()
 
@@ -234,7 +237,8 @@ async def _from_phone(
         raise Forbidden("Only supervisors use other people's phones.")
     if row.record.ended_at is not None:
         raise Conflict("The call has ended.")
-    await asking(act(tracker_of(request, row.record.pbx), row, body, extension))
+    pbx = row.record.pbx
+    await asking(act(tracker_of(request, pbx), row, body, extension_at(pbx, extension)))
     return nothing()
 
 

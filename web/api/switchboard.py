@@ -7,6 +7,7 @@ from aiohttp import web
 
 from telephony.links import ActionRefused, ActionTimeout, AmiError, BadField, NotConnected
 from telephony.links import NotSupported as NotSupportedByLink
+from telephony.phones import AT, local
 from telephony.tracker import Tracker
 from web.api.problems import Conflict, Invalid, NotSupported, Problem, Unavailable
 from web.services import services
@@ -28,6 +29,26 @@ def default_tracker(request: web.Request) -> Tracker:
     if not ami:
         raise Unavailable("No PBX is connected: CALLCARD_AMI_URL is not set.")
     return tracker_of(request, ami[0].name)
+
+
+def phone_of(request: web.Request, phone: str) -> tuple[Tracker, str]:
+    """Return the PBX of a phone and what it calls the phone. Raises `Unavailable`, or `Invalid` for an unknown PBX.
+
+    A phone written without its PBX is that of the PBX where it is registered, else of the first one of the settings.
+    """
+    extension, _, where = phone.partition(AT)
+    if where and where not in {address.name for address in services(request).settings.ami}:
+        raise Invalid.field("extension", f"there is no PBX named {where}")
+    where = where or services(request).service.home(phone) or ""
+    return (tracker_of(request, where) if where else default_tracker(request)), extension
+
+
+def extension_at(pbx: str, phone: str) -> str:
+    """Return what a PBX calls a phone. Raises `Conflict` for a phone of another one."""
+    extension = local(phone, pbx)
+    if extension is None:
+        raise Conflict(f"{phone} is a phone of another PBX than the call's ({pbx}).")
+    return extension
 
 
 async def asking(action: Awaitable[Answer]) -> Answer:

@@ -15,7 +15,7 @@ from web.auth import ADMINISTER
 from web.services import services
 
 _Name = Annotated[str, Meta(min_length=1, max_length=64)]
-_Phones = tuple[Annotated[str, Meta(max_length=40)], ...]
+_Phones = tuple[Annotated[str, Meta(max_length=73)], ...]
 _Password = Annotated[str, Meta(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
 
 

@@ -72,6 +72,7 @@ async def _replay(chosen: Settings, options: argparse.Namespace) -> None:
     from screenpop.seats import Seats
     from telephony.calls import Line
     from telephony.journal import read
+    from telephony.phones import dialled, locals_of
     from telephony.records import Surprise
 
     named = OF_PBX.fullmatch(options.file.stem)
@@ -81,9 +82,9 @@ async def _replay(chosen: Settings, options: argparse.Namespace) -> None:
     async with database(chosen) as db:
         staff = Staff(db)
         known, seats = await staff.extensions(), Seats(await staff.seats())
-        numbering = Numbering(chosen.region, chosen.own_numbers, chosen.extensions, lambda: known)
+        numbering = Numbering(chosen.region, chosen.own_numbers, chosen.extensions, lambda: dialled(known))
         rehearsal = Rehearsal(People(db, numbering), Calls(db, numbering), numbering, seats)
-        async for told in rehearsal.play(messages, Line(pbx, chosen.extensions, known)):
+        async for told in rehearsal.play(messages, Line(pbx, chosen.extensions, locals_of(known, pbx))):
             if isinstance(told, Surprise):
                 _complain(told)
             elif options.call in {None, told[0].id}:

@@ -15,6 +15,7 @@ from crm_core.numbers import Numbering
 from crm_core.staff.store import Staff
 from telephony.calls import Line
 from telephony.cel import Finished, History
+from telephony.phones import dialled, locals_of
 from telephony.records import Source
 from telephony.resuming import Beginnings, Place
 from telephony.sources.exports import CelExport, Record
@@ -55,10 +56,10 @@ class Rebuild:
         """Write the calls. Raises CrmError, LogUnavailable or OSError; what was written stays."""
         staff = Staff(db)
         known = await staff.extensions()
-        numbering = Numbering(chosen.region, chosen.own_numbers, chosen.extensions, lambda: known)
+        numbering = Numbering(chosen.region, chosen.own_numbers, chosen.extensions, lambda: dialled(known))
         calls = Calls(db, numbering)
         self._writer = HistoryWriter(calls, staff, numbering)
-        self._history = History(Line(self._pbx, chosen.extensions, known), Source.RECOVERED)
+        self._history = History(Line(self._pbx, chosen.extensions, locals_of(known, self._pbx)), Source.RECOVERED)
         made_with = await asyncio.to_thread(_made_with, chosen, known, self._pbx)
         self._checkpoints = Checkpoints(chosen.var_dir / "rebuild", self._export.path, made_with)
         await self._read(await self._earlier(calls))

@@ -20,7 +20,7 @@ async function seat() {
     return;
   }
   const ask = () => {
-    const field = h("input", { class: "form-control", id: "seat-extension", value: now.extension || now.last || "", size: 8, maxlength: 40, inputmode: "numeric", autocomplete: "off", required: true, data: { testid: "seat-extension" } });
+    const field = h("input", { class: "form-control", id: "seat-extension", value: now.extension || now.last || "", size: 8, maxlength: 73, inputmode: (now.extension || now.last || "").includes("@") ? "text" : "numeric", autocomplete: "off", required: true, data: { testid: "seat-extension" } });
     const form = h("form", { class: "seat-bar", data: { testid: "seat-prompt" }, onsubmit: async (event) => {
       event.preventDefault();
       try {
