@@ -21,6 +21,8 @@ from crm_core.calls.history import HistoryWriter
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
 from crm_core.errors import CrmError
+from crm_core.imports.runner import Runner
+from crm_core.imports.store import Imports
 from crm_core.numbers import Numbering
 from crm_core.people.store import People
 from crm_core.recordings.collector import Collector
@@ -90,6 +92,7 @@ class Node:
 
             bus = NatsBus(settings.bus_url)
         staff, people, calls = Staff(db), People(db, numbering), Calls(db, numbering)
+        imports = Imports(db, numbering)
         states = AgentStates(db)
         agents = Agents(db)
         service = Service(
@@ -114,6 +117,8 @@ class Node:
             db=db,
             staff=staff,
             people=people,
+            imports=imports,
+            import_runner=Runner(imports, settings.var_dir / "imports"),
             calls=calls,
             work=Work(db, numbering),
             states=states,
@@ -143,6 +148,7 @@ class Node:
                 group.create_task(_forever("bus", parts.bus.run)),
                 group.create_task(_forever("watchdog", partial(watch_loop, parts.metrics))),
                 group.create_task(_forever("presence", parts.service.attend)),
+                group.create_task(_forever("imports", parts.import_runner.run)),
                 group.create_task(_forever("revision", self._follow_revision)),
                 group.create_task(_forever("operation", partial(own, parts.db, "service", self._operate, self._look))),
             ]

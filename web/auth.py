@@ -70,6 +70,7 @@ READ = Access(Scope.READ)
 WRITE = Access(Scope.WRITE)
 SUPERVISE = Access(Scope.READ, SUPERVISORS)
 SUPERVISE_WRITE = Access(Scope.WRITE, SUPERVISORS)
+IMPORT = Access(Scope.WRITE, frozenset({Role.SALES_HEAD, Role.ADMIN}))
 ADMINISTER = Access(Scope.ADMIN, ADMINS)
 
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)

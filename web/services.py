@@ -10,6 +10,8 @@ from crm_core.agents.states_store import AgentStates
 from crm_core.agents.store import Agents
 from crm_core.calls.store import Calls
 from crm_core.db import Database
+from crm_core.imports.runner import Runner
+from crm_core.imports.store import Imports
 from crm_core.numbers import Numbering
 from crm_core.people.store import People
 from crm_core.recordings.collector import Collector
@@ -33,6 +35,8 @@ class Services:
     db: Database
     staff: Staff
     people: People
+    imports: Imports
+    import_runner: Runner
     calls: Calls
     work: Work
     states: AgentStates

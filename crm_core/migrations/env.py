@@ -5,6 +5,7 @@ from alembic import context
 import crm_core.agents.states_tables
 import crm_core.agents.tables
 import crm_core.calls.tables
+import crm_core.imports.tables
 import crm_core.people.tables
 import crm_core.staff.tables
 import crm_core.work.tables  # noqa: F401 imported for their tables

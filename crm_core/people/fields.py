@@ -12,6 +12,7 @@ from crm_core.texts import clean, fold, line
 CUSTOM = "custom."
 GIVEN, FAMILY = "name.given", "name.family"
 PHONE_TYPES = {f"phone.{kind.value}": kind for kind in PhoneType} | {"phone": PhoneType.OTHER}
+PHONE_FIELDS = frozenset(PHONE_TYPES)
 FIELDS = ("name", GIVEN, FAMILY, "company", *PHONE_TYPES, "email", "group", "tag", "owner", "note")
 
 HEADERS = {
@@ -88,6 +89,11 @@ def recognise(headers: Sequence[str], chosen: Iterable[tuple[str, str]] = ()) ->
     if not any(field in {"name", GIVEN, FAMILY, *PHONE_TYPES} for field in fields):
         raise InvalidField("file", f"no column for a name or a phone among {', '.join(headers)}: say which with --map")
     return Columns(tuple(headers), fields)
+
+
+def meaning(header: str) -> str | None:
+    """Return the field a header names, in any of our languages; None where it names none."""
+    return _meaning(header, frozenset())
 
 
 def draft_from(columns: Columns, cells: Sequence[str]) -> ContactDraft:

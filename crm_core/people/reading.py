@@ -6,8 +6,7 @@ import msgspec
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crm_core.people.linking import chunks
-from crm_core.people.rules import Contact, Phone, PhoneType, Prepared
+from crm_core.people.rules import Contact, Phone, PhoneType
 from crm_core.people.tables import (
     CompanyRow,
     ContactRow,
@@ -19,7 +18,6 @@ from crm_core.people.tables import (
     TagRow,
 )
 from crm_core.staff.tables import UserRow
-from crm_core.texts import fold
 
 
 async def load_contacts(connection: AsyncConnection, ids: Sequence[int]) -> list[Contact]:
@@ -83,28 +81,6 @@ async def load_contacts(connection: AsyncConnection, ids: Sequence[int]) -> list
         )
         for contact in (found[identity] for identity in ids if identity in found)
     ]
-
-
-async def known_identities(connection: AsyncConnection, contacts: Sequence[Prepared]) -> set[tuple[str, str]]:
-    """Return which identities of these contacts are taken by contacts that are there."""
-    keys = sorted({key for contact in contacts for key in contact.keys})
-    emails = sorted({email.casefold() for contact in contacts for email in contact.emails})
-    names = sorted({fold(contact.name) for contact in contacts if not contact.keys and not contact.emails})
-    name = ContactRow.name_key
-    found: set[tuple[str, str]] = set()
-    for some in chunks(keys):
-        query = select(name, PhoneRow.number_key).join(PhoneRow, PhoneRow.contact_id == ContactRow.id)
-        query = query.where(PhoneRow.number_key.in_(some), ContactRow.deleted_at.is_(None))
-        found.update((row[0], row[1] or "") for row in (await connection.execute(query)).all())
-    for some in chunks(emails):
-        by_email = select(name, EmailRow.address_key).join(EmailRow, EmailRow.contact_id == ContactRow.id)
-        by_email = by_email.where(EmailRow.address_key.in_(some), ContactRow.deleted_at.is_(None))
-        found.update((row[0], row[1]) for row in (await connection.execute(by_email)).all())
-    for some in chunks(names):
-        by_name = select(name, CompanyRow.name_key).outerjoin(CompanyRow, CompanyRow.id == ContactRow.company_id)
-        by_name = by_name.where(name.in_(some), ContactRow.deleted_at.is_(None))
-        found.update((row[0], row[1] or "") for row in (await connection.execute(by_name)).all())
-    return found
 
 
 async def _phones(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, list[Phone]]:

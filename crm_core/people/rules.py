@@ -281,20 +281,3 @@ def _refuse_unusable(name: str, number: Number) -> None:
 def _bound_items(name: str, items: Sequence[object]) -> None:
     if len(items) > MOST_ITEMS:
         raise InvalidField(name, f"has more than {MOST_ITEMS} entries")
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What became of contacts that were to be added unless they were there already."""
-
-    created: int = 0
-    known: int = 0
-    refused: dict[int, str] = field(default_factory=dict)
-    """The reason by the place in the list."""
-
-
-def identities(contact: Prepared) -> frozenset[tuple[str, str]]:
-    """Return what makes contacts the same for an import: the name with a number, else an address, else a company."""
-    name = fold(contact.name)
-    marks = contact.keys or tuple(email.casefold() for email in contact.emails) or (fold(contact.company or ""),)
-    return frozenset((name, mark) for mark in marks)

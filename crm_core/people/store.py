@@ -5,32 +5,28 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from msgspec import UNSET
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.db import Database
-from crm_core.errors import Conflict, InvalidField, NotFound
+from crm_core.errors import Conflict, NotFound
 from crm_core.numbers import Numbering
 from crm_core.pages import Page, Position, decode_position, encode_cursor
-from crm_core.people.linking import owners, release, relink, remember_choice
+from crm_core.people.changing import apply_patch, remove
+from crm_core.people.linking import owners, relink, remember_choice
 from crm_core.people.lookup import CARD
-from crm_core.people.reading import known_identities, load_contacts
+from crm_core.people.reading import load_contacts
 from crm_core.people.rules import (
-    Added,
     Contact,
     ContactDraft,
     ContactPatch,
     Lookup,
     PhoneDraft,
-    Prepared,
-    identities,
     prepare,
 )
 from crm_core.people.search import matching_contacts
-from crm_core.people.tables import ContactRow, NumberChoice, PhoneRow
-from crm_core.people.writing import check_owner, insert_contacts, write_patch
-from crm_core.staff.tables import UserRow
+from crm_core.people.tables import ContactRow, NumberChoice
+from crm_core.people.writing import insert_contacts
 from crm_core.texts import clean
 
 LARGEST_ID = 2**63 - 1
@@ -93,31 +89,6 @@ class People:
         await self._db.analyze(len(drafts))
         return tuple(ids)
 
-    async def add_new(self, drafts: Sequence[ContactDraft], by: str, *, dry_run: bool = False) -> Added:
-        """Create the contacts that are not there yet (same name with a same number); bad ones are refused singly."""
-        refused: dict[int, str] = {}
-        prepared: list[Prepared] = []
-        seen: set[tuple[str, str]] = set()
-        async with self._db.read() as connection:
-            users = frozenset((await connection.execute(select(UserRow.name_key))).scalars())
-        for place, draft in enumerate(drafts):
-            try:
-                one = prepare(draft, self._numbering)
-                check_owner(one.owner, users)
-            except InvalidField as error:
-                refused[place] = str(error)
-                continue
-            if seen.isdisjoint(identities(one)):
-                prepared.append(one)
-            seen |= identities(one)
-        async with self._db.write() as connection:
-            known = await known_identities(connection, prepared)
-            new = [one for one in prepared if known.isdisjoint(identities(one))]
-            if not dry_run:
-                await insert_contacts(self._db, connection, new, by, self._clock())
-                await relink(connection, (key for contact in new for key in contact.keys))
-        return Added(len(new), len(drafts) - len(refused) - len(new), refused)
-
     async def get_contact(self, contact_id: int) -> Contact:
         """Read a contact; raises NotFound."""
         _check_id(contact_id)
@@ -148,11 +119,7 @@ class People:
         _check_id(contact_id)
         async with self._db.write() as connection:
             await self._locked(connection, contact_id, None)
-            now = self._clock()
-            gone = {"deleted_at": now, "updated_at": now, "updated_by": by, "version": ContactRow.version + 1}
-            await connection.execute(update(ContactRow).where(ContactRow.id == contact_id).values(**gone))
-            called = await release(connection, contact_id)
-            await relink(connection, {*called, *await _keys(connection, contact_id)})
+            await remove(connection, contact_id, by, self._clock())
 
     async def list_contacts(self, q: str | None = None, *, limit: int = 50, cursor: str | None = None) -> Page[Contact]:
         """List contacts by name; `q`: words of name, company, e-mail, or a number in any spelling (last 4+ digits)."""
@@ -186,12 +153,7 @@ class People:
         return contact
 
     async def _apply(self, connection: AsyncConnection, before: Contact, patch: ContactPatch, by: str) -> None:
-        earlier = await _keys(connection, before.id) if patch.phones is not UNSET else []
-        changes, phones = await write_patch(self._db, connection, before, patch, self._numbering)
-        changes |= {"updated_at": self._clock(), "updated_by": by, "version": before.version + 1}
-        await connection.execute(update(ContactRow).where(ContactRow.id == before.id).values(**changes))
-        if patch.phones is not UNSET:
-            await relink(connection, {*earlier, *(phone.key for phone in phones)})
+        await apply_patch(self._db, connection, self._numbering, before, patch, by, self._clock())
 
     def _midnight(self) -> float:
         """Return when today began, in the machine's time zone."""
@@ -204,11 +166,6 @@ async def _one(connection: AsyncConnection, contact_id: int) -> Contact:
     if not found:
         raise NotFound("contact", contact_id)
     return found[0]
-
-
-async def _keys(connection: AsyncConnection, contact_id: int) -> list[str]:
-    query = select(PhoneRow.number_key).where(PhoneRow.contact_id == contact_id)
-    return [key for key in (await connection.execute(query)).scalars() if key is not None]
 
 
 def _check_id(contact_id: int) -> None:

@@ -232,7 +232,7 @@ def test_a_checkpoint_is_of_a_database_that_holds_what_was_written(few: Few, mon
 
 
 def test_the_progress_says_how_far_how_fast_and_how_long_yet() -> None:
-    assert progress_line(0.0, 0.0, 0, 0) == "  0%  0 rows  0 calls  0 rows/s  beginning"
-    assert progress_line(0.25, 10.0, 20_000, 1_500) == " 25%  20,000 rows  1,500 calls  2,000 rows/s  0:30 left"
-    assert progress_line(0.75, 100.0, 1_000, 7, 0.5) == " 75%  1,000 rows  7 calls  10 rows/s  1:40 left"
-    assert progress_line(0.01, 100.0, 1, 1).endswith("2:45:00 left")
+    assert progress_line(0.0, 0.0, 0, "0 calls") == "  0%  0 rows  0 calls  0 rows/s  beginning"
+    assert progress_line(0.25, 10.0, 20_000, "1,500 calls") == " 25%  20,000 rows  1,500 calls  2,000 rows/s  0:30 left"
+    assert progress_line(0.75, 100.0, 1_000, "7 calls", 0.5) == " 75%  1,000 rows  7 calls  10 rows/s  1:40 left"
+    assert progress_line(0.01, 100.0, 1, "1 calls").endswith("2:45:00 left")

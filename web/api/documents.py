@@ -14,10 +14,11 @@ from web.api.routes import PREFIX, Route
 
 DOCUMENT_PATH: Final = f"{PREFIX}/openapi.json"
 _REFERENCE: Final = "#/components/schemas/{name}"
-_INTEGERS: Final = frozenset({"contact_id", "n", "task_id"})
+_INTEGERS: Final = frozenset({"contact_id", "import_id", "n", "task_id"})
 """Names in a path that are numbers; the others are text."""
 
 Json = dict[str, Any]
+_BYTES: Final[Json] = {"type": "string", "format": "binary"}
 
 
 def setup(app: web.Application, described: Json) -> None:
@@ -87,6 +88,8 @@ def _operation(route: Route, refs: dict[Any, Json], components: Json) -> Json:
     parameters = [*_path_parameters(route), *_query_parameters(route, components), *_version_parameters(route)]
     if parameters:
         operation["parameters"] = parameters
+    if route.accepts is not None:
+        operation["requestBody"] = {"required": True, "content": {route.accepts: {"schema": _BYTES}}}
     if route.body is not None:
         required = bool(components[route.body.__name__].get("required"))
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": refs[route.body]}}}
@@ -98,7 +101,8 @@ def _responses(route: Route, refs: dict[Any, Json]) -> Json:
     if route.returns is not None:
         good["content"] = {"application/json": {"schema": refs[route.returns]}}
     if route.media is not None:
-        good["content"] = {route.media: {"schema": {"type": "string", "format": "binary"}}}
+        good["content"] = {route.media: {"schema": _BYTES}}
+    if route.media is not None and route.in_parts:
         return {"200": good, "206": good | {"description": HTTPStatus.PARTIAL_CONTENT.phrase}} | {
             str(status): _problem(status) for status in sorted(_problem_statuses(route))
         }
@@ -115,6 +119,8 @@ def _problem_statuses(route: Route) -> set[int]:
         statuses.add(422)
     if route.body is not None:
         statuses |= {413, 415}
+    if route.accepts is not None:
+        statuses |= {408, 413}
     if route.versioned and route.method != hdrs.METH_GET:
         statuses.add(412)
     return statuses

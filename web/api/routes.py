@@ -26,8 +26,12 @@ class Route:
     body: type[msgspec.Struct] | None = None
     returns: type | None = None
     """None: 204, nothing comes back."""
+    accepts: str | None = None
+    """What goes in is no JSON but these bytes."""
     media: str | None = None
-    """What comes back is no JSON but this, in parts (206) to who asks for a Range."""
+    """What comes back is no JSON but this."""
+    in_parts: bool = True
+    """`media` is given out in parts (206) to who asks for a Range."""
     status: int = 200
     problems: tuple[int, ...] = ()
     """Statuses beyond those that follow from the rest: 401, 403, 404 (a path with a name in it), 422 (query, body)."""

@@ -10,6 +10,7 @@ from web.api import (
     calls,
     contacts,
     documents,
+    imports,
     live,
     me,
     pauses,
@@ -24,6 +25,7 @@ ROUTES: tuple[Route, ...] = (
     *me.routes,
     *calls.routes,
     *recordings.routes,
+    *imports.routes,  # before the contacts: "export" is no id
     *contacts.routes,
     *board.routes,
     *agents.routes,

@@ -1,4 +1,4 @@
-"""`import contacts` and `export contacts`: clients from a spreadsheet and into one."""
+"""`import contacts` and `export contacts`: clients from a file and into one."""
 
 import argparse
 import sys
@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from web.commands.command import Commands, with_database
+from web.commands.progress import Progress
 from web.settings import Settings
 
 if TYPE_CHECKING:
     from crm_core.db import Database
-    from crm_core.people.store import People
+    from crm_core.imports.rules import Import
+    from crm_core.numbers import Numbering
 
 
 def register(commands: Commands) -> None:
@@ -19,9 +21,10 @@ def register(commands: Commands) -> None:
     actions = importing.add_subparsers(title="commands", required=True, metavar="COMMAND")
     contacts = actions.add_parser(
         "contacts",
-        help="read clients from a CSV file",
-        description="Read clients from a CSV file. Columns are found by their headers; --map says what headers do not."
-        " Refused rows go to FILE.errors.csv with the reason.",
+        help="read clients from a CSV, XLSX or vCard file",
+        description="Read clients from a CSV, XLSX or vCard file. Columns are found by their headers; --map says what"
+        " headers do not. Refused rows go to FILE.errors.csv with the reason. One that was cut off goes on where it"
+        " was; in the page it can be undone.",
     )
     contacts.add_argument("file", metavar="FILE", type=Path)
     contacts.add_argument(
@@ -32,47 +35,75 @@ def register(commands: Commands) -> None:
         metavar="FIELD=COLUMN",
         help="name, company, phone, email, group, tag, owner, note or custom.NAME, and the column's header; repeatable",
     )
+    contacts.add_argument(
+        "--duplicates",
+        choices=("skip", "update", "merge", "create"),
+        default="skip",
+        help="a client that is there already: left alone (the default), changed to what the file says, filled where"
+        " it is empty, or made once more",
+    )
     contacts.add_argument("--dry-run", action="store_true", help="check the file, write nothing")
     contacts.set_defaults(run=run_import)
     exporting = commands.add_parser("export", help="write clients to a file", description="Write to a file.")
     actions = exporting.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    contacts = actions.add_parser("contacts", help="write clients to a CSV file that import contacts reads")
+    contacts = actions.add_parser(
+        "contacts", help="write clients to a file that import contacts reads: CSV, or XLSX or vCard by its name"
+    )
     contacts.add_argument("file", metavar="FILE", type=Path)
     contacts.set_defaults(run=run_export)
 
 
 def run_import(options: argparse.Namespace) -> None:
     """Read clients and print the counts."""
-    from crm_core.people.importing import import_contacts
-
-    report = with_database(
-        lambda chosen, db: import_contacts(
-            _people(chosen, db), options.file, chosen=options.map, dry_run=options.dry_run
-        )
-    )
-    done = "would be created" if options.dry_run else "created"
+    report, errors = with_database(lambda chosen, db: _import(chosen, db, options))
+    would = "would be " if options.dry_run else ""
+    changed = f"{report.updated} {would}changed, " if report.updated else ""
     sys.stdout.write(
-        f"{report.rows} rows: {report.created} {done}, {report.known} known already, {report.refused} refused\n"
+        f"{report.position} rows: {report.created} {would}created, {changed}{report.known} known already,"
+        f" {report.refused} refused\n"
     )
-    if report.ignored:
-        sys.stdout.write(f"columns not read: {', '.join(report.ignored)}\n")
-    if report.errors is not None:
-        sys.stdout.write(f"refused rows: {report.errors}\n")
+    ignored = [header for header, field in zip(report.headers, report.columns, strict=True) if field is None]
+    if ignored:
+        sys.stdout.write(f"columns not read: {', '.join(ignored)}\n")
+    if errors is not None:
+        sys.stdout.write(f"refused rows: {errors}\n")
+
+
+async def _import(chosen: Settings, db: "Database", options: argparse.Namespace) -> "tuple[Import, Path | None]":
+    from crm_core.imports.files import import_file, write_errors
+    from crm_core.imports.rules import Duplicates
+    from crm_core.imports.store import Imports
+
+    numbering, progress = _numbering(chosen), Progress(0.0, "clients")
+    imports, file = Imports(db, numbering), options.file
+    try:
+        report = await import_file(
+            imports,
+            numbering,
+            file,
+            chosen=options.map,
+            duplicates=Duplicates(options.duplicates),
+            dry_run=options.dry_run,
+            on_written=lambda job: progress.show(job.position / job.total, job.position, job.created),
+        )
+    finally:
+        progress.end()
+    return report, await write_errors(imports, report, file.with_name(file.name + ".errors.csv"))
 
 
 def run_export(options: argparse.Namespace) -> None:
     """Write clients and print how many."""
-    from crm_core.people.importing import export_contacts
+    from crm_core.people.exporting import export_contacts
+    from crm_core.people.store import People
 
-    written = with_database(lambda chosen, db: export_contacts(_people(chosen, db), options.file))
+    written = with_database(lambda chosen, db: export_contacts(People(db, _numbering(chosen)), options.file))
     sys.stdout.write(f"{options.file}: {written} clients\n")
 
 
-def _people(chosen: Settings, db: "Database") -> "People":
+def _numbering(chosen: Settings) -> "Numbering":
     from crm_core.numbers import Numbering
-    from crm_core.people.store import People
 
-    return People(db, Numbering(chosen.region, chosen.own_numbers, chosen.extensions))
+    return Numbering(chosen.region, chosen.own_numbers, chosen.extensions)
 
 
 def _pair(text: str) -> tuple[str, str]:

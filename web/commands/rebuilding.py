@@ -77,7 +77,7 @@ class Rebuild:
 
     async def _read(self, earlier: Checkpoint | None) -> None:
         again = earlier.again if earlier is not None else Place()
-        progress = Progress(again.offset / max(1, self._export.size))
+        progress = Progress(again.offset / max(1, self._export.size), "calls")
         try:
             await self._read_on(again, progress)
         finally:
