@@ -17,14 +17,19 @@ FIELDS = ("name", GIVEN, FAMILY, "company", *PHONE_TYPES, "email", "group", "tag
 
 HEADERS = {
     "name": "name, full name, contact, contact name, client, customer, nombre, nombre completo, cliente, nome,"
-    " nome completo, nom, nom complet, tên, họ tên, họ và tên, khách hàng, имя, фио, клиент, контакт, наименование",
-    GIVEN: "first name, given name, nombre de pila, primeiro nome",
-    FAMILY: "last name, family name, surname, apellido, apellidos, sobrenome, cognom, cognoms, họ, фамилия",
-    "company": "company, organization, organisation, organization name, firm, empresa, compañía, organización,"
+    " nome completo, nom, nom complet, tên, họ tên, họ và tên, khách hàng, имя, фио, клиент, контакт, наименование,"
+    " kunde, kundenname, ansprechpartner",
+    GIVEN: "first name, given name, vorname, prénom, nombre de pila, primeiro nome",
+    FAMILY: "last name, family name, surname, nachname, nom de famille,"
+    " apellido, apellidos, sobrenome, cognom, cognoms, họ, фамилия",
+    "company": "company, organization, organisation, organization name, firm, firma, unternehmen,"
+    " société, entreprise, empresa, compañía, organización,"
     " companhia, organização, companyia, organització, công ty, tổ chức, компания, организация, фирма",
-    "phone": "phone, phones, phone number, telephone, tel, number, teléfono, número de teléfono, telefone, telèfon,"
+    "phone": "phone, phones, phone number, telephone, tel, number, telefon, telefonnummer,"
+    " téléphone, numéro de téléphone, teléfono, número de teléfono, telefone, telèfon,"
     " điện thoại, số điện thoại, sđt, телефон, телефоны, номер, номер телефона, тел",
-    "phone.mobile": "mobile, mobile phone, cell, cell phone, cellphone, móvil, teléfono móvil, celular, telemóvel,"
+    "phone.mobile": "mobile, mobile phone, mobil, handy, handynummer,"
+    " portable, téléphone portable, cell, cell phone, cellphone, móvil, teléfono móvil, celular, telemóvel,"
     " mòbil, di động, điện thoại di động, мобильный, мобильный телефон, сотовый, сотовый телефон",
     "phone.work": "work phone, business phone, office phone, teléfono del trabajo, teléfono trabajo,"
     " telefone comercial, telefone do trabalho, telèfon de la feina, điện thoại cơ quan, рабочий телефон, рабочий",
@@ -33,10 +38,12 @@ HEADERS = {
     "phone.fax": "fax, факс, número de fax",
     "email": "email, emails, e mail, mail, email address, e mail address, correo, correo electrónico,"
     " endereço de e mail, correu, correu electrònic, thư điện tử, почта, электронная почта, эл почта, имейл",
-    "group": "group, groups, labels, grupo, grupos, grup, grups, nhóm, группа, группы",
+    "group": "group, groups, gruppe, gruppen, groupe, groupes, labels,"
+    " grupo, grupos, grup, grups, nhóm, группа, группы",
     "tag": "tag, tags, etiqueta, etiquetas, etiquetes, thẻ, nhãn, тег, теги, метка, метки",
     "owner": "owner, responsible, responsable, responsável, phụ trách, người phụ trách, ответственный, менеджер",
-    "note": "note, notes, comment, comments, nota, notas, comentario, comentarios, observaciones, comentário,"
+    "note": "note, notes, bemerkung, bemerkungen, notiz, notizen, comment, comments,"
+    " commentaire, remarques, nota, notas, comentario, comentarios, observaciones, comentário,"
     " observações, comentari, comentaris, observacions, ghi chú, заметка, заметки, примечание, комментарий",
 }
 """What a field is called in the languages we speak."""

@@ -10,7 +10,7 @@ const job = document.querySelector("[data-import]");
 
 function tell(text) {
   error.hidden = false;
-  error.textContent = text;
+  error.textContent = text[0].toUpperCase() + text.slice(1);
   error.scrollIntoView({ block: "nearest" });
 }
 
