@@ -401,12 +401,12 @@ class Board:
         if user is not None and user in self._wrap_up:
             call_id, since_wrap_up = self._wrap_up[user]
             return AgentState.WRAP_UP, since_wrap_up, call_id
+        if memberships and all(member.paused for member in memberships.values()):
+            return AgentState.PAUSED, max((m.since for m in memberships.values() if m.since), default=None), None
         if user is not None and user not in self._online:
             return AgentState.OFFLINE, None, None
         if not self._reachable(extensions):
             return AgentState.UNREACHABLE, None, None
-        if memberships and all(member.paused for member in memberships.values()):
-            return AgentState.PAUSED, max((m.since for m in memberships.values() if m.since), default=None), None
         return AgentState.AVAILABLE, None, None
 
     def _reachable(self, extensions: Iterable[str]) -> bool:

@@ -176,6 +176,17 @@ class Ready(Struct, frozen=True, tag_field="type", tag="ready"):
     extensions: tuple[str, ...] = ()
 
 
+class PopWrapUp(Struct, frozen=True):
+    """The agent still works on the call of a card: until when (None: no timer), and whether a result must be chosen."""
+
+    until: str | None = None
+    result_required: bool = False
+    paused: bool = False
+    """The agent's queues offer no call meanwhile."""
+    over: bool = False
+    """The agent is ready for the next call; the card only waits for its result."""
+
+
 class PopState(Struct, frozen=True):
     """One card that is up now."""
 
@@ -183,6 +194,8 @@ class PopState(Struct, frozen=True):
     status: PopStatus
     card: Card
     reason: PopReason = PopReason.RING
+    wrap_up: PopWrapUp | None = None
+    """None: the card says nothing about what the agent does now."""
 
 
 class PopsState(Struct, frozen=True):
@@ -216,6 +229,7 @@ class PopUpdate(Struct, frozen=True, tag_field="type", tag="pop.update"):
     call_id: str
     status: PopStatus | UnsetType = UNSET
     card: Card | UnsetType = UNSET
+    wrap_up: PopWrapUp | UnsetType | None = UNSET
 
 
 class PopClose(Struct, frozen=True, tag_field="type", tag="pop.close"):
@@ -452,6 +466,10 @@ class Wish(StrEnum):
     DISMISS = "dismiss"
     REOPEN = "reopen"
     REFRESH = "refresh"
+    READY = "ready"
+    RELEASE = "release"
+    """Ready, whether a result was chosen or not: a supervisor says so."""
+    MORE = "more"
 
 
 class Control(Struct, frozen=True, tag_field="type", tag="control"):

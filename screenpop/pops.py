@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from screenpop.cards import View
-from screenpop.messages import Card, CloseReason, PopReason, PopsState, PopState, PopStatus
+from screenpop.messages import Card, CloseReason, PopReason, PopsState, PopState, PopStatus, PopWrapUp
 from telephony.records import CallChange, CallRecord, ChangeKind, Direction, LegResult
 
 WRAP_UP_SECONDS: Final = 30 * 60.0
@@ -68,12 +69,13 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A card changes; None stays as it is."""
+    """A card changes; None stays as it is, and so does an unset wrap-up."""
 
     user: str
     call_id: str
     status: PopStatus | None = None
     card: Card | None = None
+    wrap_up: PopWrapUp | UnsetType | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,14 @@ class PopBook:
         pop.since, pop.reopened = at, status is PopStatus.WRAP_UP
         return actions
 
+    def resume(self, view: View, call: CallRecord, make: MakeCard, since: float) -> list[PopAction]:
+        """Put the card of an ended call up again whose wrap-up, begun at `since`, a restart interrupted."""
+        actions = self.adopt(call, view, make, PopStatus.WRAP_UP)
+        pop = self._by_call[call.id][view.user]
+        if pop.status is PopStatus.WRAP_UP:
+            pop.since = since
+        return actions
+
     def adopt(self, call: CallRecord, view: View, make: MakeCard, status: PopStatus) -> list[PopAction]:
         """Put up the card of a call that is running already."""
         pop = self._by_call.get(call.id, {}).get(view.user)
@@ -212,12 +222,10 @@ class PopBook:
         """Tell whether an agent put the card of a running call away."""
         return user in self._dismissed.get(call_id, (0.0, ()))[1]
 
-    def wrapping_up(self, user: str) -> Pop | None:
-        """Return the latest card of a call that ended just now and waits for the agent's note and result."""
-        waiting = [
-            pop for pop in self._by_user.get(user, {}).values() if pop.status is PopStatus.WRAP_UP and not pop.reopened
-        ]
-        return max(waiting, key=lambda pop: pop.since, default=None)
+    def wrapping_up(self, user: str) -> tuple[Pop, ...]:
+        """Return the cards of calls that ended and wait for the agent's note and result; not those brought back."""
+        pops = self._by_user.get(user, {}).values()
+        return tuple(pop for pop in pops if pop.status is PopStatus.WRAP_UP and not pop.reopened)
 
     def _ring(self, change: CallChange, user: str | None, make: MakeCard) -> list[PopAction]:
         if user is None or change.extension is None:

@@ -77,7 +77,8 @@ class Publisher:
             case Update():
                 self.counters.updated += 1
                 status = UNSET if action.status is None else action.status
-                return PopUpdate(seq, action.call_id, status, UNSET if action.card is None else action.card)
+                card = UNSET if action.card is None else action.card
+                return PopUpdate(seq, action.call_id, status, card, action.wrap_up)
             case Close():
                 self.counters.closed += 1
                 return PopClose(seq, action.call_id, action.reason)

@@ -12,7 +12,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from crm_core.agents.rules import LONGEST_WRAP_UP
 from crm_core.agents.states_store import AgentStates
+from crm_core.agents.store import Agents
+from crm_core.agents.wrap_ups import StoredWrapUp, WrapUpStore
 from crm_core.calls.rules import Note
 from crm_core.calls.store import Calls
 from crm_core.numbers import Numbering
@@ -45,11 +48,13 @@ from screenpop.messages import (
     snapshot_subject,
     subject_user,
 )
+from screenpop.pauses import Absences
 from screenpop.pops import MakeCard, PopAction, PopBook, Show
 from screenpop.presence import Presence
 from screenpop.publisher import Counters, Publisher
 from screenpop.recorder import StateRecorder
 from screenpop.seats import Seats, Use, dialling_phone, uses
+from screenpop.wrapping import Wrapping
 from screenpop.writer import Writer
 from telephony import phones
 from telephony.lag import LinkHealth
@@ -80,6 +85,8 @@ class Stores:
     calls: Calls
     staff: Staff
     states: AgentStates
+    agents: Agents
+    wrap_ups: WrapUpStore
     numbering: Numbering
 
 
@@ -118,6 +125,8 @@ class Service:
         self._unseated: dict[str, float] = {}
         self.writer = Writer(stores.calls)
         self.recorder = StateRecorder(stores.states, clock)
+        self.absences = Absences()
+        self.wrapping = Wrapping(stores.agents, stores.wrap_ups, clock)
         self.failed_changes = 0
 
     @property
@@ -144,6 +153,7 @@ class Service:
                 group.create_task(self._lanes.run(), name="lanes")
                 group.create_task(self._publish_board(), name="board")
                 group.create_task(self.recorder.run(lambda: self._board), name="agents' states")
+                group.create_task(self._wrap_up(), name="wrap-ups")
                 group.create_task(self._settle(), name="settle")
                 group.create_task(self._sweep(), name="sweep")
                 group.create_task(self._obey(), name="wishes")
@@ -190,6 +200,7 @@ class Service:
 
     async def reload_seats(self) -> None:
         """Read again who sits where; call it whenever the staff's revision moved. Raises CrmError."""
+        await self.wrapping.reload()
         self._seats = Seats(await self._stores.staff.seats())
         self._board.sit(self._seats, self._clock())
         self._board_changed.set()
@@ -198,7 +209,7 @@ class Service:
 
     def pops_snapshot(self, user: str) -> PopsSnapshot:
         """Return an agent's cards, as they are after the delta `seq`."""
-        return PopsSnapshot(self._publisher.pops_seq(user), self._pops.state(user))
+        return PopsSnapshot(self._publisher.pops_seq(user), self.wrapping.onto(user, self._pops.state(user)))
 
     def board_snapshot(self) -> BoardSnapshot:
         """Return the board, as it is after the delta `seq`."""
@@ -216,10 +227,41 @@ class Service:
         """Count one open socket of an agent less."""
         self._presence.leave(user)
 
+    @property
+    def online(self) -> frozenset[str]:
+        """Who has a browser open, on whatever node."""
+        return self._presence.online
+
+    def user_at(self, extension: str) -> str | None:
+        """Return who sits at a phone."""
+        return self._seats.user(extension)
+
+    async def ready(self, user: str, *, forced: bool = False) -> bool:
+        """End an agent's wrap-ups by hand and put their cards away; False where a result must be chosen first.
+
+        `forced`: whether it was chosen or not; the card that waits for it stays.
+        """
+        if self._passed_on(Wish.RELEASE if forced else Wish.READY, "", user):
+            return True
+        calls = self.wrapping.book.finish(user, forced=forced)
+        if calls is None:
+            return False
+        self._tell_wrap_ups(user, calls)
+        for call_id in calls:
+            await self.dismiss(user, call_id)
+        return True
+
+    def more_time(self, user: str) -> None:
+        """Let an agent's wrap-ups last longer than their timers say."""
+        if not self._passed_on(Wish.MORE, "", user):
+            self._tell_wrap_ups(user, self.wrapping.book.more(user, self._clock()))
+
     async def dismiss(self, user: str, call_id: str) -> bool:
-        """Close a card on all tabs of the agent; False when it was not up."""
+        """Close a card on all tabs of the agent; False when it was not up, or waits for its result."""
         if self._passed_on(Wish.DISMISS, call_id, user):
             return True
+        if self.wrapping.book.waits_for_result(user, call_id):
+            return False
         actions = self._pops.dismiss(user, call_id, self._clock())
         self._publish_later(actions)
         return bool(actions)
@@ -358,12 +400,20 @@ class Service:
         self.writer.trace(live.call.id, *traces.found(live, self._clock()))
 
     def _publish(self, actions: Sequence[PopAction]) -> None:
-        self._publisher.pops(actions)
+        self._publisher.pops(self.wrapping.joined(actions, self._pops))
         for user in {action.user for action in actions}:
-            waiting = self._pops.wrapping_up(user)
-            at = waiting.since if waiting else self._clock()
-            self._board.wrap_up(user, waiting.call_id if waiting else None, at)
-            self._board_changed.set()
+            self._show_wrap_up(user)
+
+    def _show_wrap_up(self, user: str) -> None:
+        now = self.wrapping.book.current(user)
+        self._board.wrap_up(user, now.call_id if now else None, now.started_at if now else self._clock())
+        self._board_changed.set()
+
+    def _tell_wrap_ups(self, user: str, calls: Collection[str]) -> None:
+        """Let cards and board know what became of an agent's wrap-ups."""
+        self._publisher.pops(self.wrapping.updates(user, calls))
+        self._show_wrap_up(user)
+        self.wrapping.notice()
 
     def _publish_later(self, actions: Sequence[PopAction]) -> None:
         """Tell agents what no event brought about: a person's wish, or the passing of time; it is traced as well."""
@@ -391,7 +441,30 @@ class Service:
                 view = View(user, extension, dialled=dialling_phone(call) == extension)
                 self._publish(self._pops.adopt(call, view, self._make(live), _status(use)))
 
+    async def _resume(self, one: StoredWrapUp) -> None:
+        """Go on with a wrap-up that a restart interrupted; one nobody can go on with is forgotten."""
+        live = await self._callers.recall(one.call_id)
+        if live is None or self._clock() - one.started_at >= LONGEST_WRAP_UP:
+            self.wrapping.book.forget(one.key)
+            return
+        self.wrapping.book.restore(one)
+        view = View(one.user, one.extension, dialled=dialling_phone(live.call) == one.extension)
+        self._publish(self._pops.resume(view, live.call, self._make(live), one.started_at))
+
     # Loops beside the path.
+
+    async def _wrap_up(self) -> None:
+        """Go on with what lasted when the service was last alive, then follow the wrap-ups until cancelled."""
+        while not self.wrapping.known:
+            try:
+                for one in await self.wrapping.rows.lasting():
+                    await self._resume(one)
+            except Exception as error:  # noqa: BLE001 - the database may come up after us
+                logger.warning("wrap-ups of before are not known yet: %r", error)
+                await asyncio.sleep(SWEEP_SECONDS)
+            else:
+                self.wrapping.known = True
+        await self.wrapping.run(lambda: self._presence.online, self._tell_wrap_ups)
 
     async def _publish_board(self) -> None:
         while True:
@@ -451,7 +524,11 @@ class Service:
                     await self._handle(item)
         except TimeoutError:
             logger.error("%d changes could not be handled before the stop", self._lanes.depth)  # noqa: TRY400 - no traceback helps
-        await asyncio.gather(self.writer.flush(STOP_SECONDS), self.recorder.finish(self._board, STOP_SECONDS))
+        await asyncio.gather(
+            self.writer.flush(STOP_SECONDS),
+            self.recorder.finish(self._board, STOP_SECONDS),
+            self.wrapping.finish(STOP_SECONDS),
+        )
 
     def _forget(self) -> None:
         """Give the picture up: another owner may go on with it, and what we knew would be old."""
@@ -468,6 +545,11 @@ class Service:
     def _someone_came_or_went(self, user: str, came: bool) -> None:  # noqa: FBT001 - a callback's fact
         self._board.presence(user, 1 if came else -1, self._clock())
         self._board_changed.set()
+        if came:
+            self.absences.came(user)
+        else:
+            self.absences.went(user, self._clock())
+        self.wrapping.notice()
 
     def _passed_on(self, wish: Wish, call_id: str, user: str = "") -> bool:
         """Pass a wish on to the owner of the service; False when that is us."""
@@ -499,6 +581,10 @@ class Service:
                     await self.reopen(control.user, control.call_id)
                 case Wish.REFRESH:
                     await self.refresh_card(control.call_id)
+                case Wish.READY | Wish.RELEASE:
+                    await self.ready(control.user, forced=control.wish is Wish.RELEASE)
+                case Wish.MORE:
+                    self.more_time(control.user)
         except Exception:
             logger.exception("a wish of another node could not be fulfilled")
 

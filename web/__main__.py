@@ -17,6 +17,7 @@ from aiohttp import web
 
 from crm_core.agents.states_store import AgentStates
 from crm_core.agents.store import Agents
+from crm_core.agents.wrap_ups import WrapUpStore
 from crm_core.calls.history import HistoryWriter
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
@@ -32,6 +33,7 @@ from crm_core.recordings.store import Recordings
 from crm_core.staff.store import Staff
 from crm_core.work.store import Work
 from screenpop.bus import Bus, LocalBus
+from screenpop.pausing import Pausing
 from screenpop.service import Service, Stores
 from telephony.addresses import AmiAddress
 from telephony.ami import AmiLink
@@ -96,7 +98,7 @@ class Node:
         states = AgentStates(db)
         agents = Agents(db)
         service = Service(
-            Stores(people, calls, staff, states, numbering),
+            Stores(people, calls, staff, states, agents, WrapUpStore(db), numbering),
             bus,
             pbxs=[address.name for address in settings.ami] or ["main"],
             # After a take-over numbering goes on above what the node before reached, so that no delta looks old.
@@ -111,6 +113,7 @@ class Node:
         metrics.watch_trackers(self._trackers)
         metrics.watch_catching_up(self._catching_up)
         metrics.watch_service(service)
+        self._pausing = Pausing(service, self._trackers, time.time, settings.away_seconds)
         self.services = Services(
             settings=settings,
             signing_key=key,
@@ -200,6 +203,7 @@ class Node:
             group.create_task(_forever("callbacks", self._follow_calls))
             group.create_task(_forever("recordings", self.services.collector.run))
             group.create_task(_forever("links", LinkWatch(self._trackers, self.services.service).run))
+            group.create_task(_forever("pauses", self._pausing.run))
             for address in self._settings.ami:
                 watched = asyncio.Event()
                 group.create_task(_forever(f"PBX {address.name}", partial(self._watch, address, watched)))

@@ -53,6 +53,8 @@ class Settings:
     """What a PBX calls that folder; without one `MONITOR`."""
     recordings_pattern: Mapping[str, Pattern] = field(default_factory=dict)
     recordings_agents: AgentsMay = AgentsMay.OWN
+    away_seconds: float | None = None
+    """So long an agent's browser may be gone before the agent gets no more calls from queues; None: for ever."""
     var_dir: Path = Path("var")
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
@@ -235,6 +237,12 @@ def _recordings_agents(value: str) -> dict[str, Any]:
     return {"recordings_agents": AgentsMay(value.lower())}
 
 
+def _away_seconds(value: str) -> dict[str, Any]:
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:9]) <= _LONGEST_AWAY:
+        raise ValueError(f"{value!r} is no number of seconds between 1 and {_LONGEST_AWAY}")
+    return {"away_seconds": float(value)}
+
+
 def _log_level(value: str) -> dict[str, Any]:
     if value.lower() not in LOG_LEVELS:
         raise ValueError(f"{value!r} is none of {', '.join(LOG_LEVELS)}")
@@ -248,6 +256,7 @@ def _log_format(value: str) -> dict[str, Any]:
 
 
 _HIGHEST_PORT = 65535
+_LONGEST_AWAY = 24 * 3600
 _PARSERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "CALLCARD_DATABASE_URL": _database,
     "CALLCARD_HTTP": _http,
@@ -262,6 +271,7 @@ _PARSERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "CALLCARD_RECORDINGS_PREFIX": _recordings_prefix,
     "CALLCARD_RECORDINGS_PATTERN": _recordings_pattern,
     "CALLCARD_RECORDINGS_AGENTS": _recordings_agents,
+    "CALLCARD_AWAY_SECONDS": _away_seconds,
     "CALLCARD_LOG": _log_level,
     "CALLCARD_LOG_FORMAT": _log_format,
 }

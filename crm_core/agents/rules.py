@@ -1,7 +1,7 @@
 """Agents' states, how long the work after a call may take, and why one may pause. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from crm_core.errors import InvalidField
@@ -14,6 +14,10 @@ RESERVED_REASONS: Final = frozenset({WRAP_UP_REASON, AWAY_REASON})
 LONGEST_WRAP_UP: Final = 30 * 60.0
 """Seconds; a wrap-up without a timer ends then too: the agent has gone home."""
 LONGEST_QUEUE: Final = 80
+EVERY_QUEUE: Final = "*"
+"""The name under which a setting holds for every queue that has none of its own."""
+LONGEST_SERVICE_LEVEL: Final = 3600.0
+"""Seconds."""
 LONGEST_REASON: Final = 60
 MOST_REASONS: Final = 30
 
@@ -26,8 +30,10 @@ class QueueSetting:
     wrap_up_seconds: float | None = None
     """The timer of the wrap-up; 0: there is none, None: it ends by hand, with a result, or after half an hour."""
     result_required: bool = False
-    """The wrap-up cannot be ended by hand before a result was chosen."""
+    """The wrap-up cannot be ended by hand before a result was chosen; the timer ends it all the same."""
     pause_in_wrap_up: bool = False
+    service_level_seconds: float | None = None
+    """A caller taken within so long was taken in time; None: as the board has it."""
 
     @property
     def pauses(self) -> bool:
@@ -43,7 +49,24 @@ def check_queue_setting(setting: QueueSetting) -> QueueSetting:
     seconds = setting.wrap_up_seconds
     if seconds is not None and not 0 <= seconds <= LONGEST_WRAP_UP:
         raise InvalidField("wrap_up_seconds", f"must be between 0 and {LONGEST_WRAP_UP:g}")
+    level = setting.service_level_seconds
+    if level is not None and not 1 <= level <= LONGEST_SERVICE_LEVEL:
+        raise InvalidField("service_level_seconds", f"must be between 1 and {LONGEST_SERVICE_LEVEL:g}")
     return setting
+
+
+class QueueRules:
+    """What each queue asks: its own setting, else the one for every queue, else the defaults."""
+
+    def __init__(self, settings: Iterable[QueueSetting] = ()) -> None:
+        self._settings = {setting.queue: setting for setting in settings}
+
+    def of(self, queue: str | None) -> QueueSetting:
+        """Return what a queue asks; the defaults for a call that came through none."""
+        if queue is None:
+            return QueueSetting("")
+        found = self._settings.get(queue) or self._settings.get(EVERY_QUEUE) or QueueSetting(queue)
+        return replace(found, queue=queue)
 
 
 def reason_key(reason: str) -> str:

@@ -16,6 +16,7 @@ _COLUMNS = (
     QueueSettingRow.wrap_up_seconds,
     QueueSettingRow.result_required,
     QueueSettingRow.pause_in_wrap_up,
+    QueueSettingRow.service_level_seconds,
 )
 
 
@@ -45,6 +46,7 @@ class Agents:
             "wrap_up_seconds": kept.wrap_up_seconds,
             "result_required": kept.result_required,
             "pause_in_wrap_up": kept.pause_in_wrap_up,
+            "service_level_seconds": kept.service_level_seconds,
         }
         statement = upsert(self._db, QueueSettingRow)
         statement = statement.on_conflict_do_update(index_elements=[QueueSettingRow.queue], set_=values)

@@ -1,9 +1,12 @@
 """Queue settings and pause reasons: the same on both databases."""
 
+from dataclasses import replace
+
 import pytest
 
-from crm_core.agents.rules import QueueSetting
+from crm_core.agents.rules import QueueRules, QueueSetting
 from crm_core.agents.store import Agents
+from crm_core.agents.wrap_ups import StoredWrapUp, WrapUpStore
 from crm_core.db import Database
 from crm_core.errors import InvalidField, NotFound
 from crm_core.staff.store import Staff
@@ -45,6 +48,8 @@ async def test_a_setting_is_kept_changed_and_given_up_and_others_are_told(agents
         (QueueSetting("support", -1.0), "wrap_up_seconds"),
         (QueueSetting("support", 1801.0), "wrap_up_seconds"),
         (QueueSetting("support", float("nan")), "wrap_up_seconds"),
+        (QueueSetting("support", service_level_seconds=0.5), "service_level_seconds"),
+        (QueueSetting("support", service_level_seconds=3601.0), "service_level_seconds"),
     ],
 )
 async def test_a_setting_that_makes_no_sense_is_refused(agents: Agents, setting: QueueSetting, field: str) -> None:
@@ -69,3 +74,21 @@ async def test_reasons_nobody_could_tell_apart_are_refused(agents: Agents, reaso
     with pytest.raises(InvalidField):
         await agents.set_pause_reasons(reasons)
     assert await agents.pause_reasons() == ("Break", "Lunch", "Training", "Meeting")
+
+
+async def test_wrap_ups_are_kept_prolonged_and_forgotten(db: Database) -> None:
+    rows = WrapUpStore(db)
+    first, second = StoredWrapUp("ana", "C1", "2001", 100.0, 130.0), StoredWrapUp("ben", "C1", "2002", 90.0)
+    await rows.write([first, second], [])
+    await rows.write([replace(first, until=190.0), second], [("nobody", "C9")])
+    assert await rows.lasting() == (second, replace(first, until=190.0))
+    await rows.write([], [first.key, second.key])
+    assert await rows.lasting() == ()
+
+
+def test_a_queue_without_its_own_setting_has_what_all_others_have() -> None:
+    rules = QueueRules([QueueSetting("support", 45.0, service_level_seconds=20.0), QueueSetting("*", 10.0)])
+    assert rules.of("support").wrap_up_seconds == 45.0
+    assert rules.of("sales") == QueueSetting("sales", 10.0)
+    assert rules.of(None) == QueueSetting("")
+    assert QueueRules().of("sales") == QueueSetting("sales")

@@ -38,6 +38,10 @@ class Api:
         """POST a body."""
         return await self._ask("POST", path, {}, body)
 
+    async def put(self, path: str, **body: Any) -> Row:  # noqa: ANN401
+        """PUT a body."""
+        return await self._ask("PUT", path, {}, body)
+
     async def patch(self, path: str, **body: Any) -> Row:  # noqa: ANN401
         """PATCH with a body."""
         return await self._ask("PATCH", path, {}, body)

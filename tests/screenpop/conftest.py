@@ -12,6 +12,8 @@ import pytest
 from blockbuster import BlockBuster
 
 from crm_core.agents.states_store import AgentStates
+from crm_core.agents.store import Agents
+from crm_core.agents.wrap_ups import WrapUpStore
 from crm_core.calls.rules import TraceEntry
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
@@ -74,7 +76,10 @@ class House:
         self.staff = Staff(db, clock=self.clock)
         self.states = AgentStates(db)
         self.bus = LocalBus(size)
-        self.stores = Stores(self.people, self.calls, self.staff, self.states, self.numbering)
+        self.agents = Agents(db)
+        self.stores = Stores(
+            self.people, self.calls, self.staff, self.states, self.agents, WrapUpStore(db), self.numbering
+        )
         self.latencies: list[float] = []
         self.service = self.make_service()
         self._running: asyncio.Task[None] | None = None

@@ -324,7 +324,7 @@ def test_the_log_brings_a_card_back_to_finish_its_note(desk: Desk) -> None:
     assert isinstance(shown, Show)
     assert shown.status is PopStatus.WRAP_UP
     assert desk.book.reopen(view, scene.call, _plain, PopStatus.WRAP_UP, scene.at) == []
-    assert desk.book.wrapping_up("ana") is None
+    assert desk.book.wrapping_up("ana") == ()
 
 
 def test_a_dismissed_call_comes_back_when_asked_for(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from crm_core.staff.rules import Role, User
 from screenpop.messages import AgentState
 from telephony.tracker import Tracker
 from web.api.board import picture
+from web.api.cards import end_wrap_up
 from web.api.problems import Conflict, Forbidden, NotFound
 from web.api.reading import PageQuery, page_of, path_text, read_body, read_query
 from web.api.routes import Route
@@ -92,9 +93,10 @@ async def pause(request: web.Request) -> web.StreamResponse:
 
 
 async def unpause(request: web.Request) -> web.StreamResponse:
-    """Be available again."""
+    """Be available again; the work after a call ends as well."""
     user = await find_agent(request)
     body = await read_body(request, Pause)
+    await end_wrap_up(request, user.name)
     return await _each_phone(request, user, lambda pbx, ext: pbx.queue_pause(ext, paused=False, queue=body.queue))
 
 

@@ -4,6 +4,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from web.api import models
+from web.api.cards import may_dismiss
 from web.api.problems import NotFound
 from web.api.reading import PageQuery, page_of, path_text, read_body, read_query
 from web.api.routes import Route
@@ -68,7 +69,9 @@ async def take_seat(request: web.Request) -> web.StreamResponse:
 
 async def dismiss_pop(request: web.Request) -> web.StreamResponse:
     """Put one's own card away on all tabs; one that is not up stays away."""
-    await services(request).service.dismiss(signed_in(request).user.name, path_text(request, "call_id"))
+    user, call_id = signed_in(request).user.name, path_text(request, "call_id")
+    await may_dismiss(request, user, call_id)
+    await services(request).service.dismiss(user, call_id)
     return nothing()
 
 
@@ -133,6 +136,7 @@ routes = [
         tag="me",
         summary="Put a card away",
         status=204,
+        problems=(409,),
     ),
     Route(
         method="POST",

@@ -14,10 +14,12 @@ from web.api import (
     live,
     me,
     pauses,
+    queue_settings,
     recordings,
     states,
     tasks,
     users,
+    wrap_ups,
 )
 from web.api.routes import PREFIX, Route
 
@@ -33,6 +35,8 @@ ROUTES: tuple[Route, ...] = (
     *states.routes,
     *tasks.routes,
     *pauses.routes,
+    *queue_settings.routes,
+    *wrap_ups.routes,
     *users.routes,
 )
 

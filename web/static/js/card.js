@@ -4,6 +4,7 @@ import { secondsSince, serverNow } from "./clock.js";
 import { everySecond, h, icon, setText, show } from "./dom.js";
 import { identity, identityKey } from "./identity.js";
 import { NoteKeeper } from "./note.js";
+import { tickWrapUp, wrapUpButtons } from "./wrapup.js";
 import { DIRECTIONS, OUTCOMES, duration, exactMoment, moment, t, timeIn, tn, whereabouts } from "./words.js";
 
 const TYPES = {
@@ -128,7 +129,7 @@ export class CardView {
     this.element.dataset.reason = pop.reason;
     show(p.status, [pop.status, pop.reason, Boolean(card.answered_at)], () => [icon(statusIcon(pop)), statusWords(pop)]);
     show(p.route, [card.queue, card.did, card.direction], () => this.#route(card));
-    show(p.tools, [pop.status, pop.pinned], () => this.#tools(pop));
+    show(p.tools, [pop.status, pop.pinned, pop.wrap_up?.result_required], () => this.#tools(pop));
     setText(p.name, cardName(card));
     this.element.setAttribute("aria-label", cardName(card));
     setText(p.company, card.contact?.company || (card.contact && card.caller_name && card.caller_name !== card.contact.name ? card.caller_name : "") || "");
@@ -141,7 +142,7 @@ export class CardView {
     p.keeper.adopt(card.draft);
     show(p.others, card.notes, () => card.notes.map((note) => h("blockquote", {}, h("strong", {}, note.author), ": ", note.text, note.draft && h("em", { class: "text-secondary" }, " ", t("(being written)")))));
     show(p.results, [card.disposition, this.#actions.results], () => this.#results(pop));
-    show(p.actions, [pop.status, canAnswerHere(), pop.reason, card.answered_at, card.disposition, card.contact?.id], () => this.#buttons(pop));
+    show(p.actions, [pop.status, canAnswerHere(), pop.reason, card.answered_at, card.disposition, card.contact?.id, pop.wrap_up], () => this.#buttons(pop));
     show(p.history, [card.history, card.contact?.id, card.number.kind, Boolean(card.colleague)], () => this.#history(card));
     this.#tick();
   }
@@ -154,6 +155,7 @@ export class CardView {
     else if (reason === "dial" || card.direction === "outbound") text = duration(secondsSince(card.started_at));
     else text = t("waiting {time}", { time: duration(Math.max(0, (serverNow() - this.#waitingSince) / 1000)) });
     setText(this.#parts.clock, text);
+    tickWrapUp(this.#parts.actions, this.#pop);
     const local = this.#parts.number.querySelector("[data-zone]");
     if (local) setText(local, t("{time} there", { time: timeIn(local.dataset.zone) || "" }));
   }
@@ -171,7 +173,7 @@ export class CardView {
     return [
       tool(pop.pinned ? "pinned-off" : "pin", pop.pinned ? t("Unpin") : t("Pin: stay in front when another call rings"), "pop-pin", () => this.#actions.pin(), String(Boolean(pop.pinned))),
       tool("minus", t("Minimise (Alt+M)"), "pop-minimise", () => this.#actions.minimise()),
-      pop.status === "wrap_up" && tool("x", t("Close without a result"), "pop-dismiss", () => this.#actions.dismiss()),
+      pop.status === "wrap_up" && !pop.wrap_up?.result_required && tool("x", t("Close without a result"), "pop-dismiss", () => this.#actions.dismiss()),
     ];
   }
 
@@ -227,7 +229,7 @@ export class CardView {
     }
     if (status === "wrap_up") {
       const done = h("button", { type: "button", class: "btn btn-primary", title: "Alt+Enter", data: { testid: "pop-done" }, onclick: () => this.#actions.dismiss() }, icon("check"), t("Done"));
-      return [card.disposition ? done : h("span", { class: "pop-hint" }, icon("list"), t("Choose a result to finish")), open];
+      return [card.disposition ? done : h("span", { class: "pop-hint" }, icon("list"), t("Choose a result to finish")), wrapUpButtons(pop, this.#actions), open];
     }
     return [open, hangUp];
   }

@@ -6,6 +6,7 @@ import { announce, h, icon, setText, toast } from "./dom.js";
 import { sendForgotten } from "./note.js";
 import { ring, ringDetail } from "./ring.js";
 import { t } from "./words.js";
+import { isWrappingUp } from "./wrapup.js";
 
 const PHONE_OBEYS_WITHIN = 4000;
 const PHONE_REFUSES_AFTER = 1000;
@@ -77,7 +78,7 @@ export class Pops extends EventTarget {
     else if (frame.type === "pop.update") {
       const entry = this.#pops.get(frame.call_id);
       if (!entry) return;
-      this.#put({ ...entry.pop, ...(frame.status && { status: frame.status }), ...(frame.card && { card: frame.card }) }, false);
+      this.#put({ ...entry.pop, ...(frame.status && { status: frame.status }), ...(frame.card && { card: frame.card }), ...("wrap_up" in frame && { wrap_up: frame.wrap_up }) }, false);
     }
     this.#changed();
   }
@@ -160,6 +161,8 @@ export class Pops extends EventTarget {
       answer: () => this.#answer(entry),
       hangUp: () => attempt(() => post(`/live/${path}/hangup`)),
       dismiss: () => attempt(() => this.#finish(entry)),
+      ready: () => attempt(() => this.ready()),
+      moreTime: () => attempt(() => post(`/agents/${encodeURIComponent(document.body.dataset.user)}/more-time`)),
       minimise: () => {
         entry.pop.minimised = true;
         this.#front(null);
@@ -192,6 +195,13 @@ export class Pops extends EventTarget {
       return;
     }
     setTimeout(() => this.#pops.get(id)?.pop.status === "ringing" && byHand(), PHONE_OBEYS_WITHIN);
+  }
+
+  /** Be ready for the next call: what was typed is sent first. */
+  async ready() {
+    const saved = await Promise.all([...this.#pops.values()].filter(({ pop }) => pop.status === "wrap_up").map(({ view }) => view.note.flush()));
+    if (saved.includes(false)) toast(t("The note is not saved yet; the card stays until it is."), { kind: "error" });
+    else await post(`/agents/${encodeURIComponent(document.body.dataset.user)}/ready`);
   }
 
   /** Put a card away once its note is on the server; without the server it stays. */
@@ -278,6 +288,8 @@ export class Pops extends EventTarget {
     else if (what === "hangup" && (pop.status === "talking" || pop.reason === "dial")) actions.hangUp();
     else if (what === "minimise") actions.minimise();
     else if (what === "done" && pop.status === "wrap_up") actions.dismiss();
+    else if (what === "ready" && isWrappingUp(pop)) actions.ready();
+    else if (what === "more" && isWrappingUp(pop) && pop.wrap_up.until) actions.moreTime();
     else return false;
     return true;
   }

@@ -7,6 +7,7 @@ import { tellLinks } from "./links.js";
 import { showShortcuts, listen } from "./shortcuts.js";
 import { Socket } from "./socket.js";
 import { secondsSince, serverNow } from "./clock.js";
+import { isWrappingUp, timeLeft } from "./wrapup.js";
 import { STATES, duration, exactMoment, moment, t, timeOfDay, tn } from "./words.js";
 
 const READY_EVERY = 10000;
@@ -130,13 +131,14 @@ function ownState() {
     const states = pops.states;
     const talking = states.find(({ status, card }) => status === "talking" && card);
     const ringing = states.find(({ status }) => status === "ringing");
-    const wrap = states.find(({ status }) => status === "wrap_up");
+    const wrap = states.find(isWrappingUp);
     let state = talking ? "on_call" : ringing ? "ringing" : wrap ? "wrap_up" : agent.state || "available";
     if (!talking && !ringing && !wrap && ["on_call", "ringing", "wrap_up"].includes(state)) state = "available";
     if (!extensions.length) state = "offline";
     if (agent.state === "paused" && !talking && !ringing) state = "paused";
     place.hidden = !extensions.length && document.body.dataset.role !== "agent";
     place.dataset.state = state;
+    place.until = wrap?.wrap_up.until;
     place.since = talking?.card.answered_at || (wrap && state === "wrap_up" ? wrap.card.ended_at : null) || (state === agent.state ? agent.since : null);
     const may = extensions.length > 0 && (state === "available" || state === "paused");
     show(place, [state, extensions, agent.reason, may, ringing?.reason], () => [
@@ -198,7 +200,7 @@ function ownState() {
     addEventListener("pointerdown", outside, true);
     menu.querySelector("button").focus();
   };
-  everySecond(place, () => setText(clock, place.since ? duration(secondsSince(place.since)) : ""));
+  everySecond(place, () => setText(clock, place.dataset.state === "wrap_up" && place.until ? timeLeft(place.until) : place.since ? duration(secondsSince(place.since)) : ""));
   pops.addEventListener("changed", paint);
   pops.addEventListener("closed", () => setTimeout(look, 500));
   document.addEventListener("callcard:seat", look);

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { t } from "./words.js";
 
 const KEYS = [
-  ["Alt + A", t("Answer, where the phone obeys")], ["Alt + N", t("Write the note")], ["Alt + 1 … 9", t("Choose a result")], ["Alt + H", t("Hang up")], ["Alt + Enter", t("Finish the card")],
+  ["Alt + A", t("Answer, where the phone obeys")], ["Alt + N", t("Write the note")], ["Alt + 1 … 9", t("Choose a result")], ["Alt + H", t("Hang up")], ["Alt + Enter", t("Finish the card")], ["Alt + R", t("I'm ready for the next call")], ["Alt + T", t("More time after a call")],
   ["Alt + W", t("Next card")], ["Alt + M", t("Minimise the card")], ["D", t("Dial a number")], ["/", t("Search")],
   ["G D", t("Go to the desktop")], ["G C", t("Go to contacts")], ["G L", t("Go to the call log")], ["G B", t("Go to the live board")], ["?", t("This sheet")],
 ];
@@ -37,6 +37,8 @@ function withAlt(event, pops) {
     case "KeyN": return pops.act("note");
     case "KeyH": return pops.act("hangup");
     case "KeyM": return pops.act("minimise");
+    case "KeyR": return pops.act("ready");
+    case "KeyT": return pops.act("more");
     case "Enter": return pops.act("done");
     case "KeyW":
       pops.next();
