@@ -12,7 +12,7 @@ What tests and scripts may hold on to in the pages are the `data-testid` names; 
 | contacts | `contact-search` `contact-results` `contact-row` `new-contact` `contact-card` `contact-name` `contact-edit` `contact-form` `edit-name` `edit-number` `contact-save` `timeline` `timeline-call` `timeline-result` `timeline-note` |
 | calls | `call-filters` `call-results` `call-row` (with `data-call-id`) `call-details` `call-result` `call-note` `call-timeline` `call-trace` `recorded` `recordings` `recording` (with `data-state`) `audio` `recording-access` |
 | callbacks | `callback-count` `callbacks` `view-VIEW` `callback-row` (with `data-task`, `data-owned-by`) `callback-overdue` `callback-owner` `callback-take` `callback-give-back` `callback-later` `callback-close` `close-form` `close-reason` `close-submit`; on a client's card `open-callback` |
-| board | `board` `board-figures` `board-waiting` `board-waiting-row` (with `data-level`) `board-queues` `board-queue-row` `board-agents` `board-agent-row` (with `data-state`) `board-calls` `board-call-row` (with `data-phase`); rows carry `data-key` |
+| board | `board` `board-figures` `board-links` `board-link` `board-waiting` `board-waiting-row` (with `data-level`) `board-queues` `board-queue-row` `board-agents` `board-agent-row` (with `data-state`) `board-calls` `board-call-row` (with `data-phase`); rows carry `data-key` |
 | users | `add-user` `user-row` (with `data-name`) `edit-user` `user-form` `user-save` `unassigned-phones` `unassigned-phone` |
 | queues, for administrators | `queue-row` (with `data-queue`) `edit-queue` `queue-form` `queue-save` `queue-reset`; on a card `ready` `more-time` `wrap-up-left` `wrap-up-paused` `wrap-up-over` |
 | reasons for a pause | `pause-reasons` `reasons-save` |

@@ -26,6 +26,7 @@ def test_every_test_id_is_written_down_and_every_written_one_exists() -> None:
         "data-phase",
         "data-key",
         "data-name",
+        "data-queue",
         "data-owned-by",
         "data-task",
         "data-testid",
