@@ -56,7 +56,7 @@ class Absences:
 
 def wanted(
     queues: Iterable[QueueRecord],
-    user_of: Callable[[str], str | None],
+    user_of: Callable[[str, str], str | None],
     wrapping_up: Collection[str],
     away: Collection[str],
     still_away: Callable[[str], bool],
@@ -70,7 +70,7 @@ def wanted(
         for member in queue.members:
             if member.extension is None:
                 continue
-            user = user_of(member.extension)
+            user = user_of(queue.pbx, member.extension)
             key = reason_key(member.paused_reason or "")
             ours = member.paused and key in RESERVED_REASONS
             reason = None

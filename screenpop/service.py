@@ -232,9 +232,9 @@ class Service:
         """Who has a browser open, on whatever node."""
         return self._presence.online
 
-    def user_at(self, extension: str) -> str | None:
-        """Return who sits at a phone."""
-        return self._seats.user(extension)
+    def user_at(self, pbx: str, extension: str) -> str | None:
+        """Return who sits at a phone of a PBX."""
+        return self._seats.user(f"{extension}{phones.AT}{pbx}") or self._seats.user(extension)
 
     async def ready(self, user: str, *, forced: bool = False) -> bool:
         """End an agent's wrap-ups by hand and put their cards away; False where a result must be chosen first.

@@ -18,11 +18,15 @@ def member(extension: str | None, *, paused: bool = False, reason: str | None = 
     return Member(f"PJSIP/{extension}", "x", extension, paused=paused, paused_reason=reason)
 
 
+def user_of(pbx: str, extension: str) -> str | None:
+    return PEOPLE.get(extension) if pbx == "main" else None
+
+
 def orders(
     *members: Member, wrapping_up: set[str] | None = None, away: set[str] | None = None, gone: bool = False
 ) -> list[PauseOrder]:
     queues = [QueueRecord("main", "support", members=members)]
-    return list(wanted(queues, PEOPLE.get, wrapping_up or set(), away or set(), lambda _: gone))
+    return list(wanted(queues, user_of, wrapping_up or set(), away or set(), lambda _: gone))
 
 
 def test_who_wraps_up_is_paused_and_let_go_with_our_own_reason() -> None:
@@ -93,7 +97,7 @@ def test_what_is_ordered_brings_everything_in_order_and_touches_no_pause_of_a_pe
 ) -> None:
     def look(now: list[Member]) -> list[PauseOrder]:
         queues = [QueueRecord("main", str(place), members=(one,)) for place, one in enumerate(now)]
-        return list(wanted(queues, PEOPLE.get, wrapping_up, away, away.__contains__))
+        return list(wanted(queues, user_of, wrapping_up, away, away.__contains__))
 
     after = list(members)
     for order in look(members):
