@@ -31,6 +31,9 @@ from crm_core.recordings.folder import Folder
 from crm_core.recordings.places import Source, Sources
 from crm_core.recordings.store import Recordings
 from crm_core.staff.store import Staff
+from crm_core.voicemail.spool import Spool
+from crm_core.voicemail.store import Voicemails
+from crm_core.voicemail.watching import SpoolWatcher
 from crm_core.work.store import Work
 from screenpop.bus import Bus, LocalBus
 from screenpop.pausing import Pausing
@@ -106,6 +109,8 @@ class Node:
             on_pop=metrics.pop_latency.observe,
         )
         recordings, sources = Recordings(db), recording_sources(settings)
+        voicemails, spools = Voicemails(db, numbering), voicemail_spools(settings)
+        self._mailboxes = SpoolWatcher(voicemails, spools)
         service.on_shown = metrics.shown_latency.observe
         self._trackers: dict[str, Tracker] = {}
         self._catching_up: dict[str, CatchUp] = {}
@@ -132,6 +137,8 @@ class Node:
             recordings=recordings,
             collector=Collector(recordings, calls, sources),
             sources=sources,
+            voicemails=voicemails,
+            spools=spools,
             metrics=metrics,
             trackers=self._trackers,
         )
@@ -204,6 +211,7 @@ class Node:
             group.create_task(_forever("recordings", self.services.collector.run))
             group.create_task(_forever("links", LinkWatch(self._trackers, self.services.service).run))
             group.create_task(_forever("pauses", self._pausing.run))
+            group.create_task(_forever("voicemail", self._mailboxes.run))
             for address in self._settings.ami:
                 watched = asyncio.Event()
                 group.create_task(_forever(f"PBX {address.name}", partial(self._watch, address, watched)))
@@ -254,6 +262,7 @@ class Node:
         """Hand on what changed at a PBX; first to those who show it."""
         self.services.service.submit(name, changes)
         self.services.collector.submit(changes)
+        self._mailboxes.submit(changes)
 
     async def _follow_revision(self) -> None:
         """Take in what commands and other nodes write about users, phones and tokens."""
@@ -290,6 +299,12 @@ def recording_sources(settings: Settings) -> Sources:
             for pbx, folder in settings.recordings.items()
         }
     )
+
+
+def voicemail_spools(settings: Settings) -> dict[str, Spool]:
+    """Return the mailboxes of each PBX by its name; a spool without a name is the first PBX's."""
+    first = settings.ami[0].name if settings.ami else "main"
+    return {pbx or first: Spool(folder) for pbx, folder in settings.voicemail.items()}
 
 
 async def serve(

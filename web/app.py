@@ -13,7 +13,7 @@ from crm_core import errors
 from web import auth, health, sockets
 from web.api import problems, table
 from web.api.problems import ERROR_PAGE, Problem
-from web.pages import board, callbacks, calls, contacts, desk, imports, login, pauses, queues, site, users
+from web.pages import board, callbacks, calls, contacts, desk, imports, login, pauses, queues, site, users, voicemail
 from web.pages import errors as error_pages
 from web.services import SERVICES, Services
 
@@ -25,7 +25,7 @@ POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-_PAGES: Final = (site, login, desk, board, calls, callbacks, imports, contacts, users, queues, pauses, error_pages)
+_PAGES: Final = (site, login, desk, board, calls, callbacks, voicemail, imports, contacts, users, queues, pauses, error_pages)
 """Every module of `web.pages` that adds routes."""
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,

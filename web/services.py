@@ -18,6 +18,8 @@ from crm_core.recordings.collector import Collector
 from crm_core.recordings.places import Sources
 from crm_core.recordings.store import Recordings
 from crm_core.staff.store import Staff
+from crm_core.voicemail.spool import Spool
+from crm_core.voicemail.store import Voicemails
 from crm_core.work.store import Work
 from screenpop.bus import Bus
 from screenpop.service import Service
@@ -47,6 +49,9 @@ class Services:
     recordings: Recordings
     collector: Collector
     sources: Sources
+    voicemails: Voicemails
+    spools: Mapping[str, Spool]
+    """The mailboxes of each PBX, by its name; a PBX without a spool is not in it."""
     metrics: Metrics
     trackers: Mapping[str, Tracker] = field(default_factory=dict)
     """The PBXs this node owns, by name; a PBX that another node holds is not in it."""

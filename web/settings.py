@@ -55,6 +55,8 @@ class Settings:
     recordings_agents: AgentsMay = AgentsMay.OWN
     away_seconds: float | None = None
     """So long an agent's browser may be gone before the agent gets no more calls from queues; None: for ever."""
+    voicemail: Mapping[str, Path] = field(default_factory=dict)
+    """Voicemail spool, by the PBX's name; "" is the only PBX."""
     var_dir: Path = Path("var")
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
@@ -211,12 +213,20 @@ def _by_pbx(value: str) -> dict[str, str]:
     return values
 
 
-def _recordings(value: str) -> dict[str, Any]:
+def _folders(value: str, example: str) -> dict[str, Path]:
     folders = {pbx: Path(text) for pbx, text in _by_pbx(value).items()}
     for folder in folders.values():
         if not folder.is_absolute():
-            raise ValueError(f"{str(folder)!r} is no folder: write its whole path, /var/spool/asterisk/monitor")
-    return {"recordings": folders}
+            raise ValueError(f"{str(folder)!r} is no folder: write its whole path, {example}")
+    return folders
+
+
+def _recordings(value: str) -> dict[str, Any]:
+    return {"recordings": _folders(value, MONITOR)}
+
+
+def _voicemail(value: str) -> dict[str, Any]:
+    return {"voicemail": _folders(value, "/var/spool/asterisk/voicemail")}
 
 
 def _recordings_prefix(value: str) -> dict[str, Any]:
@@ -272,6 +282,7 @@ _PARSERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "CALLCARD_RECORDINGS_PATTERN": _recordings_pattern,
     "CALLCARD_RECORDINGS_AGENTS": _recordings_agents,
     "CALLCARD_AWAY_SECONDS": _away_seconds,
+    "CALLCARD_VOICEMAIL": _voicemail,
     "CALLCARD_LOG": _log_level,
     "CALLCARD_LOG_FORMAT": _log_format,
 }

@@ -14,6 +14,7 @@ from crm_core.people.search import matching_contacts, search_words
 from crm_core.people.tables import ContactRow, TagRow
 from crm_core.recordings.store import load_recordings
 from crm_core.texts import clean
+from crm_core.voicemail.reading import voicemails_of_calls
 from telephony.records import CallRecord
 
 RECORD = msgspec.json.Decoder(CallRecord)
@@ -44,6 +45,7 @@ async def load_calls(connection: AsyncConnection, ids: Sequence[str]) -> list[Ca
     tags = await _tags(connection, ids)
     notes = await load_notes(connection, ids)
     recordings = await load_recordings(connection, ids)
+    voicemails = await voicemails_of_calls(connection, ids)
     return [
         CallRow(
             record=RECORD.decode(call.record),
@@ -55,6 +57,7 @@ async def load_calls(connection: AsyncConnection, ids: Sequence[str]) -> list[Ca
             tags=tuple(tags.get(call.id, ())),
             notes=tuple(notes.get(call.id, ())),
             recordings=tuple(recordings.get(call.id, ())),
+            voicemails=tuple(voicemails.get(call.id, ())),
         )
         for call in (found[identity] for identity in ids if identity in found)
     ]

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from crm_core.numbers import Number
 from crm_core.recordings.rules import Recording
 from crm_core.texts import bounded, clean, line
+from crm_core.voicemail.rules import Voicemail
 from telephony.records import CallRecord, Direction, LegResult, Outcome, Source
 
 
@@ -59,6 +60,7 @@ class CallRow:
     tags: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     recordings: tuple[Recording, ...] = ()
+    voicemails: tuple[Voicemail, ...] = ()
 
     @property
     def id(self) -> str:

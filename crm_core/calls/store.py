@@ -47,6 +47,7 @@ from crm_core.people.tables import ContactRow, NumberChoice, TagRow
 from crm_core.recordings.store import move_recordings
 from crm_core.texts import clean
 from crm_core.upsert import upsert
+from crm_core.voicemail.reading import move_voicemails
 from crm_core.work.rules import RECENT_SECONDS
 from crm_core.work.tables import FollowUpRow
 from telephony.records import CallRecord, LegResult
@@ -230,6 +231,7 @@ class Calls:
             )
             await connection.execute(update(TraceRow).where(TraceRow.call_id == absorbed).values(moved))
             await move_recordings(connection, absorbed, into)
+            await move_voicemails(connection, absorbed, into)
             await connection.execute(delete(CallTable).where(CallTable.id == absorbed))
 
     async def add_trace(self, call_id: str, entries: Sequence[TraceEntry]) -> None:

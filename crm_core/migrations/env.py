@@ -7,7 +7,9 @@ import crm_core.agents.tables
 import crm_core.calls.tables
 import crm_core.imports.tables
 import crm_core.people.tables
+import crm_core.recordings.tables
 import crm_core.staff.tables
+import crm_core.voicemail.tables
 import crm_core.work.tables  # noqa: F401 imported for their tables
 from crm_core.db import Row
 

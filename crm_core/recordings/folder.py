@@ -23,6 +23,17 @@ MOST_NAMES: Final = 200_000
 Result = TypeVar("Result")
 
 
+async def in_thread(root: Path, work: Callable[[], Result]) -> Result:
+    """Work on the files below `root` without holding up the event loop. Raises PlaceUnavailable."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await asyncio.to_thread(work)
+    except TimeoutError as error:
+        raise PlaceUnavailable(f"{root} does not answer") from error
+    except OSError as error:
+        raise PlaceUnavailable(f"{root}: {error.strerror or error}") from error
+
+
 class Folder(Place):
     """A tree of files below `root`. Whatever a path or a symbolic link says, nothing outside is touched."""
 
@@ -32,19 +43,19 @@ class Folder(Place):
 
     @override
     async def find(self, path: str) -> FileFacts | None:
-        return await self._in_thread(lambda: self._find(path))
+        return await in_thread(self.root, lambda: self._find(path))
 
     @override
     async def search(self, candidates: Sequence[Candidate]) -> list[FileFacts]:
-        return await self._in_thread(lambda: self._search(candidates))
+        return await in_thread(self.root, lambda: self._search(candidates))
 
     @override
     async def remove(self, path: str) -> bool:
-        return await self._in_thread(lambda: self._remove(path))
+        return await in_thread(self.root, lambda: self._remove(path))
 
     @override
     async def check(self) -> bool:
-        return await self._in_thread(self._check)
+        return await in_thread(self.root, self._check)
 
     @override
     async def close(self) -> None:
@@ -52,16 +63,7 @@ class Folder(Place):
 
     async def locate(self, path: str) -> Path | None:
         """Return the real file behind a path, for giving it out. Raises PlaceUnavailable."""
-        return await self._in_thread(lambda: self._inside(path))
-
-    async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        try:
-            async with asyncio.timeout(SECONDS):
-                return await asyncio.to_thread(work)
-        except TimeoutError as error:
-            raise PlaceUnavailable(f"{self.root} does not answer") from error
-        except OSError as error:
-            raise PlaceUnavailable(f"{self.root}: {error.strerror or error}") from error
+        return await in_thread(self.root, lambda: self._inside(path))
 
     def _inside(self, path: str) -> Path | None:
         """Return the file itself if it is a file, is sound, and lies in the folder after all links are followed."""

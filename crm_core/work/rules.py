@@ -181,7 +181,7 @@ class TaskPatch(Struct, frozen=True):
 
 
 def part(call: ClientCall) -> Part | None:
-    """Say what a call means for a callback; None for one that means nothing (running, internal, voicemail)."""
+    """Say what a call means for a callback; None for one that means nothing (running, internal)."""
     if call.direction is Direction.INTERNAL:
         return None
     if call.answered_at is not None and call.outcome in {None, Outcome.ANSWERED}:
@@ -190,7 +190,7 @@ def part(call: ClientCall) -> Part | None:
         return None
     if call.direction is Direction.OUTBOUND:
         return Part(call, Role.ATTEMPT, call.ended_at)
-    if call.outcome in {Outcome.MISSED, Outcome.ABANDONED}:
+    if call.outcome in {Outcome.MISSED, Outcome.ABANDONED, Outcome.VOICEMAIL}:
         return Part(call, Role.MISSED, call.ended_at)
     return None
 

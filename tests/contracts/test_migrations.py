@@ -12,6 +12,7 @@ import crm_core.agents.tables
 import crm_core.calls.tables
 import crm_core.imports.tables
 import crm_core.recordings.tables
+import crm_core.voicemail.tables
 import crm_core.work.tables  # noqa: F401 their tables are compared
 from crm_core.db import Database, Row, upgrade
 

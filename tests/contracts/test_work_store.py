@@ -95,10 +95,15 @@ async def test_who_cannot_be_called_back_makes_no_callback(desk: Desk) -> None:
     await desk.happen(
         replace(missed("hidden", NOON, number=None), withheld=True),
         missed("own", NOON, number="+74950000001"),
-        replace(missed("voicemail", NOON), outcome=Outcome.VOICEMAIL),
         replace(missed("inside", NOON, number="2002"), direction=Direction.INTERNAL),
     )
     assert await desk.all() == ()
+
+
+async def test_who_left_a_message_waits_for_a_callback(desk: Desk) -> None:
+    await desk.happen(replace(missed("message", NOON), outcome=Outcome.VOICEMAIL), missed("again", NOON + 60))
+    (task,) = await desk.open()
+    assert task.missed == 2
 
 
 async def test_an_attempt_is_counted_and_the_answered_one_closes(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from crm_core.people import rules as people
 from crm_core.recordings import rules as recorded
 from crm_core.recordings.rules import Deed, RecordingState
 from crm_core.staff.rules import Role, Scope, UnassignedPhone, User
+from crm_core.voicemail import rules as voicemail_rules
 from screenpop.messages import optional_timestamp, timestamp
 from telephony import records
 from telephony.records import Direction, LegResult, Outcome, RecordingKind, Source, TransferKind
@@ -98,6 +99,38 @@ class RecordingList(Struct, frozen=True):
     accesses: tuple[RecordingAccess, ...]
 
 
+class VoicemailCallback(Struct, frozen=True):
+    """The open callback of whoever left a message."""
+
+    id: int
+    owner: str | None
+
+
+class Voicemail(Struct, frozen=True, kw_only=True):
+    """A message in a mailbox; `heard_by` is null for one heard by phone; `audio` is null when it is gone."""
+
+    id: int
+    pbx: str
+    mailbox: str
+    context: str
+    folder: str
+    state: voicemail_rules.State
+    number: Number
+    caller_name: str | None
+    contact: ContactName | None
+    call_id: str | None
+    queue: str | None
+    received_at: Time
+    seconds: Seconds | None
+    size: int
+    urgent: bool
+    heard_at: Time | None
+    heard_by: str | None
+    callback: VoicemailCallback | None
+    playable: bool
+    audio: str | None
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """One conversation as a person would tell it; `ended_at` and `outcome` are null while it runs."""
 
@@ -125,6 +158,7 @@ class Call(Struct, frozen=True, kw_only=True):
     hangup_cause: int | None
     recording: str | None
     recordings: tuple[Recording, ...]
+    voicemails: tuple[Voicemail, ...]
     disposition: str | None
     tags: tuple[str, ...]
     notes: tuple[Note, ...]
@@ -292,6 +326,7 @@ def _call_fields(row: calls.CallRow) -> dict[str, Any]:
         "hangup_cause": record.hangup_cause,
         "recording": next((one.audio for one in heard if one.audio is not None), None),
         "recordings": heard,
+        "voicemails": tuple(voicemail(one) for one in row.voicemails),
         "disposition": row.disposition,
         "tags": row.tags,
         "notes": tuple(note(one) for one in row.notes),
@@ -330,6 +365,33 @@ def _recording(one: recorded.Recording, n: int) -> Recording:
         one.channel,
         file is not None and file.playable,
         f"/api/v1/calls/{one.call_id}/recordings/{n}/audio" if one.state is RecordingState.READY else None,
+    )
+
+
+def voicemail(one: voicemail_rules.Voicemail) -> Voicemail:
+    """Write a message."""
+    file = recorded.format_of(f"message{one.ending}")
+    return Voicemail(
+        id=one.id,
+        pbx=one.pbx,
+        mailbox=one.key.mailbox,
+        context=one.key.context,
+        folder=one.folder,
+        state=one.state,
+        number=Number(one.number.raw or None, one.number.e164, one.number.kind),
+        caller_name=one.caller_name,
+        contact=None if one.contact_id is None else ContactName(one.contact_id, one.contact_name or ""),
+        call_id=one.call_id,
+        queue=one.queue,
+        received_at=timestamp(one.received_at),
+        seconds=one.seconds,
+        size=one.size,
+        urgent=one.urgent,
+        heard_at=optional_timestamp(one.heard_at),
+        heard_by=one.heard_by,
+        callback=None if one.callback is None else VoicemailCallback(one.callback.task_id, one.callback.owner),
+        playable=file is not None and file.playable,
+        audio=f"/api/v1/voicemails/{one.id}/audio" if one.state is not voicemail_rules.State.DELETED else None,
     )
 
 

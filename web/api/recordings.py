@@ -1,13 +1,8 @@
 """Recordings of calls: who may hear them, giving them out in parts, deleting them; all of it is written down."""
 
-import asyncio
-from http import HTTPStatus
 from typing import Final
 
 from aiohttp import hdrs, web
-from aiohttp.abc import AbstractStreamWriter
-from multidict import CIMultiDict
-from typing_extensions import override
 
 from crm_core.calls.rules import CallRow
 from crm_core.recordings.folder import Folder
@@ -16,7 +11,8 @@ from crm_core.recordings.rules import Recording, RecordingState, format_of, may_
 from screenpop.messages import timestamp
 from web.api import models
 from web.api.calls import find_call
-from web.api.problems import Conflict, Forbidden, NotFound, Problem, Unavailable
+from web.api.hearing import check_range, given
+from web.api.problems import Conflict, Forbidden, NotFound, Unavailable
 from web.api.reading import path_id
 from web.api.routes import Route
 from web.api.writing import answer, nothing
@@ -70,20 +66,11 @@ async def play_recording(request: web.Request) -> web.StreamResponse:
         raise Unavailable("The recordings cannot be reached. Try again in a moment.") from error
     if facts is None or path is None:
         raise NotFound("This recording is not there any more.")
-    _check_range(request, facts.size)
+    check_range(request, facts.size)
     if request.method == hdrs.METH_GET:
         await parts.recordings.heard(recording.id, principal.user.name)
-    kind = format_of(facts.path) or kind
     name = f"{row.id}-{request.match_info['n']}{path.suffix}"
-    disposition = "inline" if kind.playable else "attachment"
-    return _File(
-        path,
-        headers={
-            hdrs.CONTENT_TYPE: kind.content_type,
-            hdrs.CONTENT_DISPOSITION: f'{disposition}; filename="{name}"',
-            hdrs.CACHE_CONTROL: "private, no-store",
-        },
-    )
+    return given(path, format_of(facts.path) or kind, name)
 
 
 async def delete_recording(request: web.Request) -> web.StreamResponse:
@@ -103,20 +90,6 @@ async def delete_recording(request: web.Request) -> web.StreamResponse:
     return nothing()
 
 
-class _File(web.FileResponse):
-    """A file in parts; aiohttp takes an If-Range for a date, and would give a part of a file that changed."""
-
-    @override
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        condition = request.headers.get(hdrs.IF_RANGE, "")
-        if condition.startswith(('"', "W/")):
-            stat = await asyncio.to_thread(self._path.stat)
-            if condition != f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"':
-                kept = [(name, value) for name, value in request.headers.items() if name != hdrs.RANGE]
-                request = request.clone(headers=CIMultiDict(kept))
-        return await super().prepare(request)
-
-
 def _may(request: web.Request, row: CallRow) -> bool:
     user = signed_in(request).user
     return may_listen(user.role, user.name, row.users.values(), services(request).settings.recordings_agents)
@@ -127,22 +100,6 @@ def _chosen(request: web.Request, row: CallRow) -> Recording:
     if n > len(row.recordings):
         raise NotFound("There is no such recording.")
     return row.recordings[n - 1]
-
-
-def _check_range(request: web.Request, size: int) -> None:
-    """Refuse a Range that names no byte of the file, or several at once; with If-Range the file may have changed."""
-    if hdrs.RANGE not in request.headers or hdrs.IF_RANGE in request.headers:
-        return
-    try:
-        start = request.http_range.start
-    except ValueError:
-        start = size
-    if start is not None and start >= size:
-        raise Problem(
-            f"The recording has {size} bytes.",
-            status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-            headers={hdrs.CONTENT_RANGE: f"bytes */{size}"},
-        )
 
 
 routes = [

@@ -19,6 +19,7 @@ from web.api import (
     states,
     tasks,
     users,
+    voicemails,
     wrap_ups,
 )
 from web.api.routes import PREFIX, Route
@@ -27,6 +28,7 @@ ROUTES: tuple[Route, ...] = (
     *me.routes,
     *calls.routes,
     *recordings.routes,
+    *voicemails.routes,
     *imports.routes,  # before the contacts: "export" is no id
     *contacts.routes,
     *board.routes,

@@ -46,6 +46,7 @@ async def _check(chosen: Settings) -> int:
     results += [await _check_pbx(address) for address in chosen.ami]
     results += [await _check_cel(address) for address in chosen.cel]
     results += await _check_recordings(chosen)
+    results += await _check_voicemail(chosen)
     if not chosen.ami:
         _print("PASS", "pbx", "none is set; CALLCARD_AMI_URL=ami://user:secret@host:5038 connects one")
     return results.count(False)
@@ -136,6 +137,22 @@ async def _check_recordings(chosen: Settings) -> list[bool]:
         folder = chosen.recordings[pbx]
         found = "can be read" if holds else "can be read and is empty: right before the first recording, wrong later"
         results.append(_print("PASS", what, f"{folder} {found}"))
+    return results
+
+
+async def _check_voicemail(chosen: Settings) -> list[bool]:
+    from crm_core.recordings.places import PlaceUnavailable
+    from web.__main__ import voicemail_spools
+
+    results = []
+    for pbx, spool in voicemail_spools(chosen).items():
+        try:
+            found = len(await spool.scan())
+        except PlaceUnavailable as error:
+            advice = "Check CALLCARD_VOICEMAIL, the mount, and that Callcard's user may read it."
+            results.append(_print("FAIL", f"voicemail {pbx}", f"{error}. {advice}"))
+            continue
+        results.append(_print("PASS", f"voicemail {pbx}", f"{spool.root} can be read and holds {found} messages"))
     return results
 
 

@@ -10,8 +10,10 @@ from crm_core.calls.rules import CallFilter
 from crm_core.errors import InvalidField
 from telephony.records import Direction, Outcome
 from web.api.problems import NotFound
+from web.api.voicemails import reader_of
 from web.auth import READ, add_route, signed_in
 from web.pages.rendering import render, speaks, zone
+from web.pages.voicemail import playable
 from web.pages.why import sentence
 from web.pages.zones import day_start
 from web.services import services
@@ -65,6 +67,8 @@ async def call_details(request: web.Request) -> web.Response:
         "call": row,
         "mine": mine,
         "trace": [(step.at, step.what, sentence(step, gettext)) for step in trace],
+        "reader": await reader_of(request),
+        "playable": {one.id for one in row.voicemails if playable(one)},
         "dispositions": await parts.calls.dispositions(),
     }
     return await render(request, "calls/details.html", values)

@@ -8,14 +8,17 @@ from aiohttp import web
 from crm_core.calls.rules import CallFilter
 from crm_core.errors import InvalidField
 from crm_core.people.rules import Contact, PhoneType
+from crm_core.voicemail.rules import State, Voicemail, VoicemailFilter
 from crm_core.work.rules import TaskFilter, TaskKind, TaskState
 from web.api.problems import NotFound
+from web.api.voicemails import reader_of
 from web.auth import READ, WRITE, add_route
 from web.pages.rendering import render
 from web.services import services
 
 _ROWS: Final = 40
 _CALLS: Final = 20
+_MESSAGES: Final = 3
 _LONGEST_QUERY: Final = 200
 _BIGGEST_ID: Final = 2**53 - 1
 
@@ -62,9 +65,19 @@ async def contact_card(request: web.Request) -> web.Response:
         "calls": page.items,
         "following": following,
         "phone_types": list(PhoneType),
+        "new_messages": await _new_messages(request, contact),
         "callbacks": (await services(request).work.list_tasks(_open_callback(contact), limit=1)).items,
     }
     return await render(request, "contacts/card.html", values)
+
+
+async def _new_messages(request: web.Request, contact: Contact) -> tuple[Voicemail, ...]:
+    """Return the last messages of a client that nobody has heard, as far as they are the reader's business."""
+    parts = services(request)
+    if not parts.spools:
+        return ()
+    wanted = VoicemailFilter(State.NEW, contact_id=contact.id, hidden=(await reader_of(request)).hidden)
+    return (await parts.voicemails.list_messages(wanted, limit=_MESSAGES)).items
 
 
 def _open_callback(contact: Contact) -> TaskFilter:

@@ -20,6 +20,7 @@ from markupsafe import Markup, escape
 
 from web.auth import PRINCIPAL
 from web.pages import assets, language, zones
+from web.services import services
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 _LAST_GROUP = 4
@@ -144,6 +145,7 @@ async def render(
         "user": principal.user if principal else None,
         "csrf": (principal.csrf or "") if principal else "",
         "path": request.path,
+        "has_voicemail": bool(services(request).spools),
         **(context or {}),
     }
     write: Callable[[Mapping[str, Any]], str] = renderer.environment.get_template(template).render

@@ -240,6 +240,28 @@ function callbackCount() {
   setInterval(look, COUNT_EVERY);
 }
 
+/** How many messages nobody has heard, in the navigation. */
+function voicemailCount() {
+  const badge = document.querySelector("[data-voicemail-count]");
+  if (!badge) return;
+  const look = async () => {
+    if (document.visibilityState !== "visible") return;
+    try {
+      const answer = await fetch("/voicemail/count", { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(5000) });
+      if (!answer.ok) return;
+      const { new: fresh } = await answer.json();
+      badge.hidden = !fresh;
+      badge.title = t("New messages");
+      setText(badge, String(fresh));
+    } catch {
+      // The banner says what is down; the number stays as it was known.
+    }
+  };
+  look();
+  document.addEventListener("callcard:voicemail", look);
+  setInterval(look, COUNT_EVERY);
+}
+
 function start() {
   theme();
   tellZone();
@@ -248,6 +270,7 @@ function start() {
   if (!me) return;
   dialButtons();
   callbackCount();
+  voicemailCount();
   sound();
   document.querySelectorAll("[data-shortcuts]").forEach((button) => button.addEventListener("click", showShortcuts));
   const home = document.getElementById("pops");
