@@ -1,9 +1,9 @@
 """Voicemail on both databases: one row per message however often it moves, its caller's number never told too early."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from crm_core.calls.rules import CallToSave
 from crm_core.calls.store import Calls

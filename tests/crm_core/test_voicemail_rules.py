@@ -1,12 +1,13 @@
 """Messages are read as Asterisk writes them, told apart by their ids, and matched to the call they were left in."""
 
-from dataclasses import replace
+import dataclasses
 from itertools import permutations
 from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from crm_core.staff.rules import Role
 from crm_core.voicemail.rules import (
@@ -53,7 +54,7 @@ def read(text: str, folder: PurePosixPath = INBOX) -> Message | None:
 def message(**facts: object) -> Message:
     found = read(REAL)
     assert found is not None
-    return replace(found, **facts)  # type: ignore[arg-type]  # the facts a test names
+    return dataclasses.replace(found, **facts)  # type: ignore[arg-type]  # the facts a test names
 
 
 def test_a_message_is_read() -> None:
@@ -106,7 +107,7 @@ def test_a_renumbered_message_is_the_same_one() -> None:
     first = message(key=Key("default", "2002", "1"))
     second = message(key=Key("default", "2002", "2"), path="default/2002/INBOX/msg0001")
     table = {first.key: known(first), second.key: known(second)}
-    now = replace(second, path="default/2002/INBOX/msg0000")
+    now = dataclasses.replace(second, path="default/2002/INBOX/msg0000")
     difference = compare(table, [now], ())
     assert (difference.new, difference.heard, difference.gone) == ((), (), ())
     assert [pair[1] for pair in difference.moved] == [now]
@@ -123,7 +124,7 @@ def test_a_message_is_gone_only_if_it_is_in_no_folder_and_comes_back() -> None:
 
 def test_what_the_owner_moved_out_of_the_new_ones_was_heard() -> None:
     one = message()
-    old = replace(one, folder="Old", path="default/2002/Old/msg0000")
+    old = dataclasses.replace(one, folder="Old", path="default/2002/Old/msg0000")
     assert compare({one.key: known(one)}, [old], ()).heard == (known(one),)
     assert compare({one.key: known(one, heard=True)}, [old], ()).heard == ()
     assert compare({one.key: known(old)}, [old], ()).heard == ()
@@ -132,7 +133,9 @@ def test_what_the_owner_moved_out_of_the_new_ones_was_heard() -> None:
 @pytest.mark.parametrize("presence", [Presence.DELETED, Presence.EXPIRED])
 def test_what_one_of_us_deleted_stays_deleted(presence: Presence) -> None:
     one = message()
-    difference = compare({one.key: known(one, presence)}, [replace(one, path="default/2002/INBOX/msg0007")], ())
+    difference = compare(
+        {one.key: known(one, presence)}, [dataclasses.replace(one, path="default/2002/INBOX/msg0007")], ()
+    )
     assert (difference.new, difference.moved, difference.heard, difference.gone) == ((), (), (), ())
 
 
@@ -180,4 +183,4 @@ def test_without_the_files_name_mailbox_number_and_moment_must_agree() -> None:
 def test_agents_hear_their_own_mailboxes_and_those_of_nobody() -> None:
     ana = Reader(Role.AGENT, frozenset({"2001"}), frozenset({"2001", "2002"}))
     assert [ana.may_hear(box) for box in ("2001", "2002", "2000")] == [True, False, True]
-    assert all(replace(ana, role=role).may_hear("2002") for role in Role if role is not Role.AGENT)
+    assert all(dataclasses.replace(ana, role=role).may_hear("2002") for role in Role if role is not Role.AGENT)

@@ -38,7 +38,7 @@ def call(at: float, direction: Direction, outcome: Outcome | None, name: str = "
         (IN, Outcome.ABANDONED, Role.MISSED),
         (IN, Outcome.ANSWERED, Role.REACHED),
         (IN, None, Role.REACHED),
-        (IN, Outcome.VOICEMAIL, None),
+        (IN, Outcome.VOICEMAIL, Role.MISSED),
         (OUT, Outcome.ANSWERED, Role.REACHED),
         (OUT, Outcome.NO_ANSWER, Role.ATTEMPT),
         (OUT, Outcome.BUSY, Role.ATTEMPT),
