@@ -72,8 +72,8 @@ def wanted_voicemails(wanted: VoicemailFilter) -> Select[int, float]:
             query = query.where(~there)
         case None:
             pass
-    if wanted.hidden:
-        query = query.where(row.mailbox.not_in(sorted(wanted.hidden)))
+    for pbx, mailboxes in wanted.hidden:
+        query = query.where(or_(row.pbx != pbx, row.mailbox.not_in(sorted(mailboxes))))
     if wanted.mailbox is not None:
         query = query.where(row.mailbox == clean(wanted.mailbox))
     if wanted.call_id is not None:

@@ -4,7 +4,7 @@ The name of a message's file means nothing for long: Asterisk renumbers a mailbo
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from crm_core.numbers import Number
 from crm_core.staff.rules import Role
 from crm_core.texts import clean, line
+from telephony.phones import locals_of
 from telephony.records import CallRecord, Outcome, RecordingKind
 
 NEW_FOLDERS: Final = frozenset({"INBOX", "Urgent"})
@@ -141,26 +142,28 @@ class Reader:
     owned: frozenset[str]
     """The phones of everybody."""
 
-    @property
-    def hidden(self) -> frozenset[str]:
-        """Mailboxes that are kept from the reader."""
-        return frozenset() if self.role is not Role.AGENT else self.owned - self.own
-
-    def may_hear(self, mailbox: str) -> bool:
+    def may_hear(self, pbx: str, mailbox: str) -> bool:
         """Whether the messages of a mailbox are this reader's business."""
-        return mailbox not in self.hidden
+        return self.role is not Role.AGENT or mailbox not in self._others(pbx)
+
+    def hidden(self, pbxs: Iterable[str]) -> tuple[tuple[str, frozenset[str]], ...]:
+        """Return the mailboxes of each PBX that are kept from the reader."""
+        return () if self.role is not Role.AGENT else tuple((pbx, self._others(pbx)) for pbx in pbxs)
+
+    def _others(self, pbx: str) -> frozenset[str]:
+        return locals_of(self.owned, pbx) - locals_of(self.own, pbx)
 
 
 @dataclass(frozen=True, slots=True)
 class VoicemailFilter:
-    """Which messages to list; None = any. `hidden` are mailboxes that are left out."""
+    """Which messages to list; None = any. `hidden` are mailboxes of each PBX that are left out."""
 
     state: State | None = None
     mailbox: str | None = None
     queue: str | None = None
     contact_id: int | None = None
     call_id: str | None = None
-    hidden: Collection[str] = ()
+    hidden: Sequence[tuple[str, Collection[str]]] = ()
 
 
 def parse(text: str, folder: PurePosixPath, stem: str, ending: str, size: int) -> Message | None:

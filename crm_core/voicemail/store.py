@@ -128,13 +128,12 @@ class Voicemails:
             counted = select(func.count()).select_from(wanted_voicemails(wanted).subquery())
             return (await connection.execute(counted)).scalar_one()
 
-    async def mailboxes(self, hidden: Sequence[str] = ()) -> tuple[str, ...]:
-        """Return the mailboxes that hold a message, by name."""
-        row = VoicemailRow
-        query = select(row.mailbox).where(row.presence == Presence.THERE.value).distinct().order_by(row.mailbox)
+    async def mailboxes(self, wanted: VoicemailFilter) -> tuple[str, ...]:
+        """Return the mailboxes of the messages a filter means, by name."""
+        row, ids = VoicemailRow, wanted_voicemails(wanted).subquery()
+        query = select(row.mailbox).where(row.id.in_(select(ids.c.id))).distinct().order_by(row.mailbox)
         async with self._db.read() as connection:
-            found = (await connection.execute(query)).scalars().all()
-        return tuple(one for one in found if one not in hidden)
+            return tuple((await connection.execute(query)).scalars())
 
     async def mark(self, voicemail_id: int, by: str, *, heard: bool) -> Voicemail:
         """Say that a message was heard, or is new again; raises NotFound. Who heard it first stays."""

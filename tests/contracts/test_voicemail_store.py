@@ -164,11 +164,12 @@ async def test_pages_mailboxes_and_what_is_kept_from_a_reader(post: Post) -> Non
     assert first.next is not None
     rest = await post.store.list_messages(limit=4, cursor=first.next)
     assert (len({one.id for one in (*first.items, *rest.items)}), rest.next) == (6, None)
-    kept = VoicemailFilter(hidden=frozenset({"2002"}))
+    kept = VoicemailFilter(hidden=(("main", frozenset({"2002"})),))
     assert {one.key.mailbox for one in (await post.store.list_messages(kept)).items} == {"2001"}
     assert await post.store.count(kept) == 3
-    assert await post.store.mailboxes() == ("2001", "2002")
-    assert await post.store.mailboxes(["2002"]) == ("2001",)
+    assert await post.store.mailboxes(VoicemailFilter()) == ("2001", "2002")
+    assert await post.store.mailboxes(kept) == ("2001",)
+    assert await post.store.count(VoicemailFilter(hidden=(("branch", frozenset({"2002"})),))) == 6
     assert await post.store.present("main") >= {Key("default", "2001", "own-0")}
 
 

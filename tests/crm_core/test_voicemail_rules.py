@@ -181,6 +181,12 @@ def test_without_the_files_name_mailbox_number_and_moment_must_agree() -> None:
 
 
 def test_agents_hear_their_own_mailboxes_and_those_of_nobody() -> None:
-    ana = Reader(Role.AGENT, frozenset({"2001"}), frozenset({"2001", "2002"}))
-    assert [ana.may_hear(box) for box in ("2001", "2002", "2000")] == [True, False, True]
-    assert all(dataclasses.replace(ana, role=role).may_hear("2002") for role in Role if role is not Role.AGENT)
+    ana = Reader(Role.AGENT, frozenset({"2001"}), frozenset({"2001", "2002", "2003@branch"}))
+    assert [ana.may_hear("main", box) for box in ("2001", "2002", "2003", "2000")] == [True, False, True, True]
+    assert [ana.may_hear("branch", box) for box in ("2001", "2003")] == [True, False]
+    assert dict(ana.hidden(["main", "branch"])) == {"main": frozenset({"2002"}), "branch": frozenset({"2002", "2003"})}
+    for role in Role:
+        if role is not Role.AGENT:
+            reader = dataclasses.replace(ana, role=role)
+            assert reader.may_hear("main", "2002")
+            assert reader.hidden(["main"]) == ()

@@ -65,7 +65,12 @@ async def list_voicemails(request: web.Request) -> web.StreamResponse:
     query = read_query(request, VoicemailQuery)
     reader = await reader_of(request)
     wanted = VoicemailFilter(
-        query.state, query.mailbox, query.queue, query.contact_id, query.call_id, hidden=reader.hidden
+        query.state,
+        query.mailbox,
+        query.queue,
+        query.contact_id,
+        query.call_id,
+        hidden=reader.hidden(services(request).spools),
     )
     page = await services(request).voicemails.list_messages(wanted, limit=query.limit, cursor=query.cursor)
     return answer(VoicemailList(tuple(models.voicemail(one) for one in page.items), page.next))
@@ -133,7 +138,7 @@ async def reader_of(request: web.Request) -> Reader:
 async def _find(request: web.Request) -> Voicemail:
     """Return the message the path names; one that is not the reader's business is not there for them."""
     message = await services(request).voicemails.get(path_id(request, "voicemail_id"))
-    if not (await reader_of(request)).may_hear(message.key.mailbox):
+    if not (await reader_of(request)).may_hear(message.pbx, message.key.mailbox):
         raise NotFound("There is no such message.")
     return message
 

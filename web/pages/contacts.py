@@ -76,7 +76,7 @@ async def _new_messages(request: web.Request, contact: Contact) -> tuple[Voicema
     parts = services(request)
     if not parts.spools:
         return ()
-    wanted = VoicemailFilter(State.NEW, contact_id=contact.id, hidden=(await reader_of(request)).hidden)
+    wanted = VoicemailFilter(State.NEW, contact_id=contact.id, hidden=(await reader_of(request)).hidden(parts.spools))
     return (await parts.voicemails.list_messages(wanted, limit=_MESSAGES)).items
 
 

@@ -1,14 +1,15 @@
 """Voicemail: who left a message, in which mailbox, and what became of it; played, answered and put away in the page."""
 
+from collections.abc import Collection, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from crm_core.errors import InvalidField
 from crm_core.recordings.rules import format_of
-from crm_core.voicemail.rules import Reader, State, Voicemail, VoicemailFilter
+from crm_core.voicemail.rules import State, Voicemail, VoicemailFilter
 from web.api.voicemails import reader_of
 from web.auth import READ, add_route, signed_in
 from web.pages.rendering import render
@@ -16,6 +17,7 @@ from web.services import services
 
 _ROWS: Final = 50
 _LONGEST: Final = 200
+_Hidden: TypeAlias = Sequence[tuple[str, Collection[str]]]
 
 
 class View(StrEnum):
@@ -34,22 +36,22 @@ def setup(app: web.Application) -> None:
 
 async def list_voicemail(request: web.Request) -> web.Response:
     """Show messages, newest first; one begins with those nobody has heard."""
-    parts, reader = services(request), await reader_of(request)
+    parts, hidden = services(request), await _hidden(request)
     asked, mailbox = request.query.get("view", ""), request.query.get("mailbox", "").strip()[:_LONGEST]
     view = View(asked) if asked in set(View) else View.NEW
     try:
         page = await parts.voicemails.list_messages(
-            _filter(view, reader, mailbox), limit=_ROWS, cursor=request.query.get("cursor") or None
+            _filter(view, hidden, mailbox), limit=_ROWS, cursor=request.query.get("cursor") or None
         )
     except InvalidField:
         raise web.HTTPSeeOther("/voicemail") from None
     chosen = {"view": view.value, **({"mailbox": mailbox} if mailbox else {})}
-    boxes = await parts.voicemails.mailboxes(sorted(reader.hidden))
+    boxes = await parts.voicemails.mailboxes(_filter(View.ALL, hidden))
     values = {
         "voicemails": page.items,
         "playable": {one.id for one in page.items if playable(one)},
         "view": view,
-        "counts": {one: await parts.voicemails.count(_filter(one, reader, mailbox)) for one in View},
+        "counts": {one: await parts.voicemails.count(_filter(one, hidden, mailbox)) for one in View},
         "mailbox": mailbox,
         "mailboxes": sorted({*boxes, *([mailbox] if mailbox else [])}),
         "people": await _owners(request),
@@ -62,8 +64,12 @@ async def list_voicemail(request: web.Request) -> web.Response:
 
 async def count_voicemail(request: web.Request) -> web.Response:
     """Say how many messages nobody has heard."""
-    wanted = _filter(View.NEW, await reader_of(request))
+    wanted = _filter(View.NEW, await _hidden(request))
     return web.json_response({"new": await services(request).voicemails.count(wanted)})
+
+
+async def _hidden(request: web.Request) -> _Hidden:
+    return (await reader_of(request)).hidden(services(request).spools)
 
 
 async def _owners(request: web.Request) -> dict[str, str]:
@@ -78,6 +84,6 @@ def playable(message: Voicemail) -> bool:
     return kind is not None and kind.playable
 
 
-def _filter(view: View, reader: Reader, mailbox: str = "") -> VoicemailFilter:
+def _filter(view: View, hidden: _Hidden, mailbox: str = "") -> VoicemailFilter:
     state = None if view is View.ALL else State(view.value)
-    return VoicemailFilter(state, mailbox or None, hidden=reader.hidden)
+    return VoicemailFilter(state, mailbox or None, hidden=hidden)
