@@ -25,7 +25,21 @@ POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-_PAGES: Final = (site, login, desk, board, calls, callbacks, voicemail, imports, contacts, users, queues, pauses, error_pages)
+_PAGES: Final = (
+    site,
+    login,
+    desk,
+    board,
+    calls,
+    callbacks,
+    voicemail,
+    imports,
+    contacts,
+    users,
+    queues,
+    pauses,
+    error_pages,
+)
 """Every module of `web.pages` that adds routes."""
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
