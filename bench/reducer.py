@@ -1,22 +1,24 @@
-"""AMI events per second and core: framing + reducer beside plain panoramisk on the same bytes, interleaved."""
+"""AMI events per second and core: framing + reducer beside panoramisk and Node's clients, same bytes, interleaved."""
 
 import asyncio
 import gc
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 
+from bench import day, peers, resync
+from bench.day import Day
 from bench.figures import middle
 from bench.recordings import chunks, mixed_events
+from bench.resync import Resync
 from telephony.calls import CallBook, Line
-from telephony.events import parse
 from telephony.framing import Framer
-from telephony.headers import headers
 from telephony.pipeline import fold
 from telephony.reading import read
 
@@ -33,11 +35,13 @@ NAMES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Median CPU seconds of one pass over the same `events`."""
+    """Median CPU seconds of a pass over the same `events`, and how the stream fares when it is long or begins anew."""
 
     events: int
     picked: int
     passes: dict[str, float]
+    resync: Resync
+    hour: Day
 
     def rate(self, name: str) -> float:
         """Return events per second of CPU time."""
@@ -48,7 +52,7 @@ class Throughput:
         return self.passes[name] / self.events * 1e6
 
 
-OURS, FRAMING, HEADERS, PARSE = "framing + reducer", "framing", "framing + headers", "framing + headers + parse"
+OURS, FRAMING, EVENTS_READ = "framing + reducer", "framing", "framing + typed event"
 ALL, NAMED = "panoramisk, '*'", "panoramisk, 17 names"
 
 
@@ -56,37 +60,37 @@ def measure() -> Throughput:
     """Run every way over the same stream, in turns."""
     stream, events = mixed_events(EVENTS)
     cut = list(chunks(stream, CHUNK))
-    ways: dict[str, Callable[[], None]] = {
-        OURS: lambda: _drain(fold(CallBook(Line("main", re.compile("[0-9]{2,5}"))), Framer(), cut, 0.0)),
-        FRAMING: lambda: _drain(block for chunk, framer in _framed(cut) for block in framer.feed(chunk)),
-        HEADERS: lambda: _drain(headers(block) for chunk, framer in _framed(cut) for block in framer.feed(chunk)),
-        PARSE: lambda: _drain(read(block, 0.0) for chunk, framer in _framed(cut) for block in framer.feed(chunk)),
-        ALL: lambda: _plain(cut, ("*",)),
-        NAMED: lambda: _plain(cut, NAMES),
+    ways: dict[str, Callable[[], float]] = {
+        OURS: lambda: _timed(lambda: fold(CallBook(Line("main", re.compile("[0-9]{2,5}"))), Framer(), cut, 0.0)),
+        FRAMING: lambda: _timed(lambda: _blocks(cut)),
+        EVENTS_READ: lambda: _timed(lambda: (read(block, 0.0) for block in _blocks(cut))),
+        ALL: lambda: _timed(lambda: _plain(cut, ("*",))),
+        NAMED: lambda: _timed(lambda: _plain(cut, NAMES)),
+        **{name: partial(peers.seconds, name, cut, events) for name in peers.installed()},
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, run in ways.items():
-            gc.collect()
-            began = time.process_time()
-            run()
-            taken[name].append(time.process_time() - began)
-    framer = Framer()
-    picked = sum(1 for chunk in cut for block in framer.feed(chunk) if parse(headers(block), 0.0) is not None)
-    return Throughput(events, picked, {name: middle(seconds) for name, seconds in taken.items()})
+            taken[name].append(run())
+    picked = sum(1 for block in _blocks(cut) if read(block, 0.0) is not None)
+    passes = {name: middle(seconds) for name, seconds in taken.items()}
+    return Throughput(events, picked, passes, resync.measure(), day.measure())
 
 
-def _framed(cut: list[bytes]) -> Iterable[tuple[bytes, Framer]]:
-    framer = Framer()
-    return ((chunk, framer) for chunk in cut)
-
-
-def _drain(steps: Iterable[object]) -> None:
-    for _ in steps:
+def _timed(way: Callable[[], Iterable[object]]) -> float:
+    gc.collect()
+    began = time.process_time()
+    for _ in way():
         pass
+    return time.process_time() - began
 
 
-def _plain(cut: list[bytes], names: tuple[str, ...]) -> None:
+def _blocks(cut: list[bytes]) -> Iterator[bytes]:
+    framer = Framer()
+    return (block for chunk in cut for block in framer.feed(chunk))
+
+
+def _plain(cut: list[bytes], names: tuple[str, ...]) -> Iterator[None]:
     """Feed panoramisk's own protocol, as its manager would, with a callback for the names."""
     manager = Manager()
     seen: list[Any] = []
@@ -96,5 +100,4 @@ def _plain(cut: list[bytes], names: tuple[str, ...]) -> None:
     protocol.connection_made(asyncio.Transport())
     protocol.factory = manager
     protocol.encoding = "utf8"
-    for chunk in cut:
-        protocol.data_received(chunk)
+    return (protocol.data_received(chunk) for chunk in cut)

@@ -3,10 +3,9 @@
 import os
 import platform
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
-from bench import reducer
+from bench import stream
 from bench.database import CLIENTS
 from bench.figures import percentile, percentiles, times
 from bench.pops import FEW, MANY, RATES, WORST, Result, System
@@ -60,16 +59,8 @@ def _processor(result: Result) -> str:
 
 
 def _events(throughput: Throughput) -> Iterator[str]:
-    mine = throughput.rate(reducer.OURS)
-    for peer in (reducer.NAMED, reducer.ALL):
-        theirs = throughput.rate(peer)
-        what = "AMI events/s per core, framing + reducer"
-        yield f"| {what} | {mine:,.0f} | {peer} {theirs:,.0f} | {times(mine, theirs)} |"
-    stages = [throughput.per_event(name) for name in (reducer.FRAMING, reducer.HEADERS, reducer.PARSE, reducer.OURS)]
-    own = [stages[0], *(later - earlier for earlier, later in pairwise(stages))]
-    spelled = " + ".join(f"{max(0.0, each):.1f}" for each in own)
-    share = throughput.picked / throughput.events
-    yield f"| of it: framing + headers + typed event + reducer, µs per event ({share:.0%} are picked) | {spelled} | | |"
+    for what, ours, budget, beside, ratio in stream.rows(throughput):
+        yield f"| {what} | {ours} | {'; '.join(filter(None, (beside, budget)))} | {ratio} |"
 
 
 def _memory(ours: System, floor: System) -> Iterator[str]:

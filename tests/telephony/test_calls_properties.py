@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from telephony.calls import CallBook, apply, open_calls
-from telephony.channels import REMEMBERED_HANGUPS
 from telephony.events import BridgeEnter, ConfbridgeJoin, parse
 from telephony.headers import headers
 from telephony.records import CallChange, CallRecord, ChangeKind
@@ -111,17 +110,3 @@ def test_a_dropped_link_leaves_nothing_open_once_the_pbx_is_empty(path: Path, da
     assert book.calls == {}
     assert book.graph.channels == {}
     assert all(not queue.waiting for queue in book.queues.queues.values())
-
-
-def test_memory_is_bounded_over_many_calls() -> None:
-    """The same call again and again under new uniqueids: only the bounded list of finished channels grows."""
-    path = next(p for p in PATHS if p.stem == "queue_ringall_answered")
-    book = new_book()
-    for number in range(REMEMBERED_HANGUPS // 3 + 50):
-        for at, raw in stream(path):
-            renamed = raw.replace(b"1795291294.", f"{2000000000 + number}.".encode())
-            event = parse(headers(renamed), at + 10 * number)
-            assert event is not None
-            apply(book, event)
-    assert book.calls == {}
-    assert len(book.graph.gone) <= REMEMBERED_HANGUPS
