@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from crm_core.staff.rules import User
+from screenpop.cards import recording_now
 from screenpop.messages import (
     AgentsDelta,
     AgentState,
@@ -20,11 +21,13 @@ from screenpop.messages import (
     BoardLink,
     BoardMember,
     BoardQueue,
+    BoardSpy,
     BoardState,
     BoardWaiting,
     CallsDelta,
     CardNumber,
     LinksDelta,
+    ParkedCall,
     QueuesDelta,
     optional_timestamp,
     timestamp,
@@ -188,6 +191,21 @@ class Board:
             self._calls.snapshot(), self._queues.snapshot(), self._agents.snapshot(), self._links.snapshot()
         )
 
+    def parked(self) -> dict[str, ParkedCall]:
+        """Return the parked calls, by the calls' ids."""
+        found = {}
+        for call_id, live in self._live.items():
+            call, parking = live.record, live.record.parked
+            if parking is None:
+                continue
+            identity = live.identity or Identity(CardNumber(call.number or "", None, _unread(call)))
+            by = self._seats.display_name(parking.by) or parking.by
+            found[call_id] = ParkedCall(
+                parking.space, parking.by, by, timestamp(parking.since), identity.number, call.caller_name,
+                identity.contact, call.pbx,
+            )  # fmt: skip
+        return found
+
     def moves(self) -> dict[str, Standing | None]:
         """Return how users stand who were drawn again since the last time; None: one has no phone any more."""
         self._redraw()
@@ -280,6 +298,9 @@ class Board:
             user=self._seats.user(call.extension),
             ringing=tuple(sorted(phone for phone, (use, _) in uses(call).items() if use is Use.RINGING)),
             answered_at=optional_timestamp(call.answered_at),
+            parked=call.parked.space if call.parked else None,
+            recording=recording_now(call),
+            spies=tuple(BoardSpy(spy.who, spy.phone, spy.mode, timestamp(spy.since)) for spy in call.spies),
         )
 
     def _draw_queue(self, key: str) -> BoardQueue | None:

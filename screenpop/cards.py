@@ -17,6 +17,7 @@ from screenpop.messages import (
     CardColleague,
     CardContact,
     CardField,
+    CardLive,
     CardNote,
     CardNumber,
     CardPlace,
@@ -24,9 +25,10 @@ from screenpop.messages import (
     timestamp,
 )
 from screenpop.seats import Seats
-from telephony.records import CallRecord, Direction
+from telephony.records import CallPhase, CallRecord, Direction, RecordingKind
 
 NOBODY: Final = Lookup()
+NOT_LIVE: Final = CardLive()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def build(call: CallRecord, known: Knowledge, view: View, seats: Seats) -> Card:
         draft=_own_draft(known, view),
         disposition=known.disposition,
         incomplete=known.incomplete,
+        live=_live(call, view, seats),
     )
 
 
@@ -116,7 +119,31 @@ def _colleagues_card(call: CallRecord, known: Knowledge, view: View, seats: Seat
         notes=_others_notes(known, view),
         draft=_own_draft(known, view),
         disposition=known.disposition,
+        live=_live(call, view, seats),
     )
+
+
+def _live(call: CallRecord, view: View, seats: Seats) -> CardLive:
+    if call.ended_at is not None:
+        return NOT_LIVE
+    holds = view.extension in call.holders
+    asked = call.consulting if holds else None
+    talks = any(one.extension == asked and one.answered_at and one.left_at is None for one in call.participants)
+    return CardLive(
+        held=holds,
+        waits=call.phase is CallPhase.HELD and not holds,
+        consulting=CardColleague(asked, seats.display_name(asked)) if asked else None,
+        consulting_answered=talks,
+        recording=recording_now(call),
+    )
+
+
+def recording_now(call: CallRecord) -> str | None:
+    """Tell whether a running call is recorded: `on`, `paused` or not at all."""
+    running = [one for one in call.recordings if one.ended_at is None and one.kind is RecordingKind.CALL]
+    if not running:
+        return None
+    return "paused" if all(one.paused for one in running) else "on"
 
 
 def _candidates(lookup: Lookup) -> tuple[CardContact, ...]:

@@ -44,6 +44,7 @@ class Topic(StrEnum):
 
     POPS = "pops"
     BOARD = "board"
+    PARKED = "parked"
 
 
 class AgentState(StrEnum):
@@ -119,6 +120,19 @@ class CardNote(Struct, frozen=True):
     draft: bool = False
 
 
+class CardLive(Struct, frozen=True):
+    """What the viewer's phone does with the running call, so that the page offers what can be done now."""
+
+    held: bool = False
+    """The viewer keeps the other party on hold, be it to consult somebody."""
+    waits: bool = False
+    """The other side keeps the viewer on hold."""
+    consulting: CardColleague | None = None
+    consulting_answered: bool = False
+    recording: str | None = None
+    """`on`, `paused`, or None where nothing is recorded."""
+
+
 class CardField(Struct, frozen=True):
     """One more line of the card; `key` is stable, `label` is its English name, `value` is shown as it is."""
 
@@ -163,6 +177,7 @@ class Card(Struct, frozen=True):
     disposition: str | None = None
     incomplete: bool = False
     """True while the client base could not be asked: the contact may follow in an update."""
+    live: CardLive = CardLive()
 
 
 # Frames from the server.
@@ -247,6 +262,15 @@ class BoardContact(Struct, frozen=True):
     name: str
 
 
+class BoardSpy(Struct, frozen=True):
+    """Somebody who listens to a live call."""
+
+    who: str
+    extension: str
+    mode: str
+    since: str
+
+
 class BoardCall(Struct, frozen=True):
     """One live call; `since` is when its phase began."""
 
@@ -266,6 +290,10 @@ class BoardCall(Struct, frozen=True):
     ringing: tuple[str, ...] = ()
     """Phones of ours that ring for it now."""
     answered_at: str | None = None
+    parked: str | None = None
+    """The parking space."""
+    recording: str | None = None
+    spies: tuple[BoardSpy, ...] = ()
 
 
 class BoardWaiting(Struct, frozen=True):
@@ -405,6 +433,40 @@ class BoardDelta(Struct, frozen=True, tag_field="type", tag="board.delta"):
     links: LinksDelta = LinksDelta()
 
 
+class ParkedCall(Struct, frozen=True):
+    """A caller in a parking space: who parked it at which phone (`by`: by name), since when."""
+
+    space: str
+    extension: str | None
+    by: str | None
+    since: str
+    number: CardNumber
+    caller_name: str | None = None
+    contact: BoardContact | None = None
+    pbx: str = "main"
+
+
+class ParkedState(Struct, frozen=True):
+    """Every parked call."""
+
+    calls: dict[str, ParkedCall] = {}
+
+
+class ParkedSnapshot(Struct, frozen=True, tag_field="type", tag="snapshot"):
+    """The parked calls after `seq`."""
+
+    seq: int
+    state: ParkedState
+    topic: Literal["parked"] = "parked"
+
+
+class ParkedNow(Struct, frozen=True, tag_field="type", tag="parked"):
+    """The parked calls changed: all of them as they are now."""
+
+    seq: int
+    calls: dict[str, ParkedCall] = {}
+
+
 class ErrorFrame(Struct, frozen=True, tag_field="type", tag="error"):
     """What the client sent could not be done; the socket stays open."""
 
@@ -416,7 +478,8 @@ class Pong(Struct, frozen=True, tag_field="type", tag="pong"):
 
 
 ServerFrame = (
-    Ready | PopsSnapshot | BoardSnapshot | PopShow | PopUpdate | PopClose | BoardDelta | ErrorFrame | Pong
+    Ready | PopsSnapshot | BoardSnapshot | ParkedSnapshot | PopShow | PopUpdate | PopClose | BoardDelta | ParkedNow
+    | ErrorFrame | Pong
 )  # fmt: skip
 
 
@@ -601,6 +664,8 @@ BOARD_SUBJECT: Final = "board"
 """Bus subject of the board's deltas."""
 
 
+PARKED_SUBJECT: Final = "parked"
+"""Bus subject of the parked calls."""
 CONTROL_SUBJECT: Final = "control"
 """Bus subject of the wishes to the owner of the service."""
 LINKS_SUBJECT: Final = "links"

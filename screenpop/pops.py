@@ -123,6 +123,8 @@ class PopBook:
                 actions = self._absorb(change, make)
             case ChangeKind.ENDED:
                 actions = self._end(change, make)
+        if change.call.consulting is not None:
+            actions += self.refresh(change.call.id, make)  # whoever consults sees whether the colleague is there
         return actions
 
     def refresh(self, call_id: str, make: MakeCard) -> list[PopAction]:

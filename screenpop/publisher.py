@@ -10,6 +10,9 @@ from screenpop.board import Board
 from screenpop.bus import Bus
 from screenpop.messages import (
     BOARD_SUBJECT,
+    PARKED_SUBJECT,
+    ParkedCall,
+    ParkedNow,
     PopClose,
     PopShow,
     PopUpdate,
@@ -39,6 +42,8 @@ class Publisher:
         self._first = first_seq
         self._pops: dict[str, int] = {}
         self.board_seq = first_seq
+        self.parked_seq = first_seq
+        self.parked_calls: dict[str, ParkedCall] = {}
         self.counters = Counters()
 
     def begin(self, at: float) -> None:
@@ -48,7 +53,7 @@ class Publisher:
         frame looks old.
         """
         if self._first:
-            self._first = self.board_seq = int(at * MILLISECONDS)
+            self._first = self.board_seq = self.parked_seq = int(at * MILLISECONDS)
             self._pops.clear()
 
     def pops_seq(self, user: str) -> int:
@@ -68,6 +73,14 @@ class Publisher:
             self.board_seq += 1
             self.counters.board_frames += 1
             self._bus.publish(BOARD_SUBJECT, encode(delta))
+
+    def parked(self, board: Board) -> None:
+        """Tell everybody which calls are parked, if that changed."""
+        calls = board.parked()
+        if calls != self.parked_calls:
+            self.parked_calls = calls
+            self.parked_seq += 1
+            self._bus.publish(PARKED_SUBJECT, encode(ParkedNow(self.parked_seq, calls)))
 
     def _frame(self, action: PopAction, seq: int) -> PopShow | PopUpdate | PopClose:
         match action:

@@ -32,12 +32,15 @@ from screenpop.messages import (
     BOARD_SUBJECT,
     CONTROL_SUBJECT,
     LINKS_SUBJECT,
+    PARKED_SUBJECT,
     RECEIPT_SUBJECT,
     BoardLink,
     BoardSnapshot,
     Card,
     Control,
     Links,
+    ParkedSnapshot,
+    ParkedState,
     PopsSnapshot,
     PopStatus,
     Receipt,
@@ -218,6 +221,10 @@ class Service:
     def links(self) -> dict[str, BoardLink]:
         """Return how the links to the PBXs do; empty on a node that does not own the service."""
         return self._board.strip.entries()
+
+    def parked_snapshot(self) -> ParkedSnapshot:
+        """Return the parked calls, as they are after the frame `seq`."""
+        return ParkedSnapshot(self._publisher.parked_seq, ParkedState(self._publisher.parked_calls))
 
     def agent_online(self, user: str) -> None:
         """Count one more open socket of an agent."""
@@ -473,6 +480,7 @@ class Service:
             await asyncio.sleep(BOARD_SECONDS)
             self._board_changed.clear()
             self._publisher.board(self._board)
+            self._publisher.parked(self._board)
             self.recorder.look(self._board)
 
     async def _settle(self) -> None:
@@ -593,6 +601,8 @@ class Service:
             return encode(self.board_snapshot())
         if subject == snapshot_subject(LINKS_SUBJECT):
             return encode(Links(self.links()))
+        if subject == snapshot_subject(PARKED_SUBJECT):
+            return encode(self.parked_snapshot())
         user = subject_user(subject.removeprefix(snapshot_subject("")))
         return None if user is None else encode(self.pops_snapshot(user))
 

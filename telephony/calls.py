@@ -12,7 +12,7 @@ from telephony.book import CallBook, Draft, Line, open_calls
 from telephony.conversations import call_id
 from telephony.dialing import dial_begin, dial_end, dial_state, originate_response
 from telephony.lifecycle import hangup, hangup_request, newcallerid, newchannel
-from telephony.monitoring import monitor_start, monitor_stop
+from telephony.monitoring import monitor_mute, monitor_start, monitor_stop
 from telephony.records import Step
 from telephony.talking import bridge_enter, bridge_leave, hold, local_bridge, unhold
 from telephony.transfers import attended_transfer, blind_transfer, parked, pickup, unparked
@@ -28,6 +28,7 @@ from telephony.waiting import (
     queue_leave,
     shutdown,
     spy,
+    spy_over,
     voicemail_status,
 )
 
@@ -72,7 +73,9 @@ _HANDLERS: Final[Mapping[type, Callable[[Draft, Any], None]]] = {
     ev.VoicemailStatus: voicemail_status,
     ev.MonitorStart: monitor_start,
     ev.MonitorStop: monitor_stop,
+    ev.MonitorMute: monitor_mute,
     ev.ChanSpyStart: spy,
+    ev.ChanSpyStop: spy_over,
     ev.DeviceState: device_state,
     ev.Shutdown: shutdown,
 }

@@ -161,6 +161,11 @@ def leads_to_hold(channel: Channel) -> bool:
     return channel.is_local and channel.name.startswith(f"Local/{HOLD_EXTENSION}@")
 
 
+def dialled_by_local(channel: Channel) -> str:
+    """Name the extension a Local channel dials: `2002` of `Local/2002@internal-00000002;1`."""
+    return channel.name.removeprefix("Local/").partition("@")[0]
+
+
 def is_talk(kind: str) -> bool:
     """Whether being together in a bridge of this kind means talking to each other."""
     return kind in TALK_BRIDGES

@@ -15,9 +15,11 @@ from telephony.records import (
     Direction,
     LegResult,
     Outcome,
+    Parking,
     Participant,
     Recording,
     Source,
+    Spy,
     TimelineEntry,
     Transfer,
     TransferKind,
@@ -107,10 +109,15 @@ class Conversation(msgspec.Struct):
     pending_transfer: bool = False
     moving: bool = False
     """Transferred or parked, and nobody talks yet: whoever is dialled now is part of that move."""
-    parked: bool = False
+    parking: Parking | None = None
     holds: int = 0
     hold_seconds: float = 0.0
     held_by: dict[str, float] = {}
+    holders: dict[str, str] = {}
+    """The phones of ours among `held_by`: uniqueid -> extension."""
+    consulting: str | None = None
+    spies: dict[str, Spy] = {}
+    """Who listens in now, by the uniqueid of the listening channel."""
     last_hold: tuple[str, float, float] | None = None
     """Who held, from when to when: it may turn out to have been a transfer's music."""
     answered_at: float | None = None
@@ -140,6 +147,11 @@ class Conversation(msgspec.Struct):
         if leg is None:
             leg = self.legs[extension] = Leg(extension, at)
         return leg
+
+    @property
+    def parked(self) -> bool:
+        """Whether its caller waits in a parking space."""
+        return self.parking is not None
 
     def saw_linkedid(self, linkedid: str) -> None:
         """Remember an attribute by which others may look for the call."""
@@ -189,6 +201,9 @@ class Conversation(msgspec.Struct):
     def end_hold(self, uniqueid: str, at: float, *, counts: bool = True) -> bool:
         """Close a hold; one that was only a transfer's music on hold does not count."""
         since = self.held_by.pop(uniqueid, None)
+        self.holders.pop(uniqueid, None)
+        if not self.held_by:
+            self.consulting = None
         if since is None:
             return False
         if counts:
@@ -243,6 +258,10 @@ class Conversation(msgspec.Struct):
             self.caller,
             self.called,
             tuple(self.recordings),
+            tuple(sorted(set(self.holders.values()))) if self.holders else (),
+            self.consulting,
+            self.parking if end is None else None,
+            tuple(self.spies.values()) if end is None else (),
         )
 
     def _extension(self) -> str | None:

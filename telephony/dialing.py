@@ -147,7 +147,8 @@ def _name_redirect(draft: Draft, call: Conversation, source: Channel, target: st
         name_target(call, target)
         return
     if call.parked:
-        call.parked = False
+        call.parking = None
+        draft.tell(ChangeKind.UPDATED, call)
         return
     if call.answered_at is None or call.talking or call.moving or source.uniqueid != call.caller:
         return

@@ -169,6 +169,8 @@ class ParkedCall(msgspec.Struct, frozen=True):
     at: float
     parkee: Party
     space: str
+    parker: str = ""
+    """Endpoint of who parked it, `2001` of `PJSIP/2001`; empty where it was not told."""
 
 
 class UnParkedCall(msgspec.Struct, frozen=True):
@@ -294,8 +296,24 @@ class MonitorStop(msgspec.Struct, frozen=True):
     party: Party
 
 
+class MonitorMute(msgspec.Struct, frozen=True):
+    """MixMonitor records silence on a channel from now on, or voices again."""
+
+    at: float
+    party: Party
+    muted: bool
+
+
 class ChanSpyStart(msgspec.Struct, frozen=True):
     """Somebody listens in: the spy's channel is no conversation."""
+
+    at: float
+    spyer: Party
+    spyee: Party | None = None
+
+
+class ChanSpyStop(msgspec.Struct, frozen=True):
+    """Somebody listens in no more."""
 
     at: float
     spyer: Party
@@ -347,7 +365,9 @@ Event = (
     | VoicemailStatus
     | MonitorStart
     | MonitorStop
+    | MonitorMute
     | ChanSpyStart
+    | ChanSpyStop
     | DeviceState
     | Shutdown
 )
@@ -517,7 +537,9 @@ _PARSERS: Final[dict[str, Callable[[Fields, float], Event | None]]] = {
         f.get("Result") == "Success",
     ),
     "Pickup": lambda f, at: Pickup(at, _need(f), _need(f, "Target")),
-    "ParkedCall": lambda f, at: ParkedCall(at, _need(f, "Parkee"), f.get("ParkingSpace", "")),
+    "ParkedCall": lambda f, at: ParkedCall(
+        at, _need(f, "Parkee"), f.get("ParkingSpace", ""), f.get("ParkerDialString", "").rpartition("/")[2]
+    ),
     "UnParkedCall": lambda f, at: UnParkedCall(
         at, _need(f, "Parkee"), _party(f, "Retriever"), f.get("ParkingSpace", "")
     ),
@@ -538,6 +560,8 @@ _PARSERS: Final[dict[str, Callable[[Fields, float], Event | None]]] = {
     "VarSet": _variable,
     "MixMonitorStart": lambda f, at: MonitorStart(at, _need(f), f.get("ChanVariable(MIXMONITOR_FILENAME)", "")),
     "MixMonitorStop": lambda f, at: MonitorStop(at, _need(f)),
+    "MixMonitorMute": lambda f, at: MonitorMute(at, _need(f), f.get("State", "") == "1"),
+    "ChanSpyStop": lambda f, at: ChanSpyStop(at, _need(f, "Spyer"), _party(f, "Spyee")),
     "ChanSpyStart": lambda f, at: ChanSpyStart(at, _need(f, "Spyer"), _party(f, "Spyee")),
     "DeviceStateChange": lambda f, at: DeviceState(at, f.get("Device", ""), f.get("State", "")),
     "Shutdown": lambda _, at: Shutdown(at),

@@ -46,6 +46,19 @@ def monitor_stop(draft: Draft, event: ev.MonitorStop) -> None:
         draft.tell(ChangeKind.UPDATED, call)
 
 
+def monitor_mute(draft: Draft, event: ev.MonitorMute) -> None:
+    """Take note that the recordings of a channel are paused, or go on."""
+    channel = known(draft, event.party, make=False)
+    call = call_of(draft.book, channel) if channel is not None else None
+    if call is None:
+        return
+    for place, recording in enumerate(call.recordings):
+        if recording.channel == event.party.uniqueid and recording.ended_at is None:
+            call.recordings[place] = replace(recording, paused=event.muted)
+    call.note(draft.at, "record_pause" if event.muted else "record_resume")
+    draft.tell(ChangeKind.UPDATED, call)
+
+
 def stop_recordings(call: Conversation, uniqueid: str, at: float) -> bool:
     """End what is recorded of a channel; False when nothing was."""
     running = [
@@ -54,7 +67,7 @@ def stop_recordings(call: Conversation, uniqueid: str, at: float) -> bool:
         if recording.channel == uniqueid and recording.ended_at is None
     ]
     for place in running:
-        call.recordings[place] = replace(call.recordings[place], ended_at=at)
+        call.recordings[place] = replace(call.recordings[place], ended_at=at, paused=False)
     return bool(running)
 
 

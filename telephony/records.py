@@ -115,6 +115,27 @@ class Recording(msgspec.Struct, frozen=True):
     """Uniqueid of the channel that is or was recorded."""
     started_at: float
     ended_at: float | None = None
+    paused: bool = False
+    """Silence is recorded at the moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """Where a caller is parked, by which phone of ours (where known), and since when."""
+
+    space: str
+    by: str | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spy:
+    """Somebody who hears a call now without being a party: who, at which phone, how, and since when."""
+
+    who: str
+    phone: str
+    mode: str
+    since: float
 
 
 class CallRecord(msgspec.Struct, frozen=True):
@@ -155,6 +176,12 @@ class CallRecord(msgspec.Struct, frozen=True):
     called: str | None = None
     """Internal calls: the extension or service that was dialled; outbound: the number as dialled."""
     recordings: tuple[Recording, ...] = ()
+    holders: tuple[str, ...] = ()
+    """Phones of ours that keep the other party on hold now, be it to consult somebody."""
+    consulting: str | None = None
+    """Whom a holder talks to or rings meanwhile, as dialled."""
+    parked: Parking | None = None
+    spies: tuple[Spy, ...] = ()
 
 
 class ChangeKind(StrEnum):

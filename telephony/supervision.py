@@ -35,6 +35,16 @@ class Supervision(Control):
             )
         )
 
+    async def leave(self, call: str, extension: str) -> None:
+        """Let who joined the call with the phone `extension` listen no longer."""
+        spies = self._conversation(call).spies
+        found = [uniqueid for uniqueid, spy in spies.items() if spy.phone == extension]
+        channels = [channel for one in found if (channel := self.book.graph.channels.get(one)) is not None]
+        if not channels:
+            raise ActionRefused(f"{extension} does not listen to this call")
+        for channel in channels:
+            await self._ask(actions.hangup(channel.name))
+
     async def take(self, call: str, extension: str) -> None:
         """Send a waiting caller to a phone of ours."""
         channel, _ = self._waiting(call)

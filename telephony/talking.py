@@ -7,7 +7,16 @@ from typing import Final
 
 from telephony import events as ev
 from telephony.book import Draft, call_of, show, unite, wire
-from telephony.channels import Channel, connected_parties, consultation, enter, is_talk, leave
+from telephony.channels import (
+    Channel,
+    connected_parties,
+    consultation,
+    dialled_by_local,
+    enter,
+    is_talk,
+    leads_to_hold,
+    leave,
+)
 from telephony.conversations import Conversation, name_target
 from telephony.parties import call_in_midstream, join_call, known
 from telephony.records import ChangeKind, Direction, LegResult, TransferKind
@@ -34,6 +43,9 @@ def _consults(draft: Draft, channel: Channel) -> None:
     other = consultation(draft.book.graph, channel) if call is not None and channel.uniqueid in call.held_by else None
     if call is not None and other is not None:
         join_call(draft, other, call)
+        if not leads_to_hold(other):
+            call.consulting = dialled_by_local(other)
+            draft.tell(ChangeKind.UPDATED, call)
 
 
 def check_connected(draft: Draft, channel: Channel) -> None:
@@ -170,6 +182,8 @@ def hold(draft: Draft, event: ev.Hold) -> None:
         return
     call.holds += 1
     call.held_by[channel.uniqueid] = draft.at
+    if channel.is_phone:
+        call.holders[channel.uniqueid] = channel.endpoint
     call.note(draft.at, "hold", channel.endpoint if channel.is_phone else None)
     draft.tell(ChangeKind.UPDATED, call)
 

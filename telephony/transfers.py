@@ -5,7 +5,7 @@ from telephony.book import CallBook, Draft, absorb, call_of
 from telephony.channels import Channel, leads_to_hold
 from telephony.conversations import Conversation, add_transfer
 from telephony.parties import join_call, known
-from telephony.records import ChangeKind, Transfer, TransferKind
+from telephony.records import ChangeKind, Parking, Transfer, TransferKind
 from telephony.talking import check_connected
 
 
@@ -101,8 +101,9 @@ def parked(draft: Draft, event: ev.ParkedCall) -> None:
     if call.pending_transfer and call.transfers and call.transfers[-1].kind is TransferKind.BLIND:
         call.transfers.pop()  # parking by transfer to the parking extension is no transfer
         call.pending_transfer = False
-    call.parked = call.moving = True
-    call.note(draft.at, "park", detail=event.space)
+    parker = event.parker if draft.book.line.is_phone(event.parker) else None
+    call.parking, call.moving = Parking(event.space, parker, draft.at), True
+    call.note(draft.at, "park", parker, event.space)
     draft.tell(ChangeKind.UPDATED, call)
 
 
@@ -113,7 +114,7 @@ def unparked(draft: Draft, event: ev.UnParkedCall) -> None:
     call = call_of(draft.book, channel) if channel is not None else None
     if call is None:
         return
-    call.parked = False
+    call.parking = None
     call.note(draft.at, "unpark", retriever.endpoint if retriever is not None else None, event.space)
     if retriever is not None:
         join_call(draft, retriever, call)

@@ -6,8 +6,11 @@ from telephony.channels import SPY_PREFIX
 from telephony.monitoring import message_saved
 from telephony.parties import call_in_midstream, known
 from telephony.queues import Queue, status_from_word
-from telephony.records import ChangeKind, Direction, MemberStatus, PhoneChange, QueueChange
+from telephony.records import ChangeKind, Direction, MemberStatus, PhoneChange, QueueChange, Spy
 from telephony.talking import check_talk
+
+MOST_SPIES = 20
+"""Listeners remembered of one call."""
 
 
 def queue_join(draft: Draft, event: ev.QueueCallerJoin) -> None:
@@ -142,6 +145,19 @@ def voicemail_status(draft: Draft, event: ev.VoicemailStatus) -> None:
         call.voicemail_saved = event.saved or call.voicemail_saved is True
 
 
+def spy_over(draft: Draft, event: ev.ChanSpyStop) -> None:
+    """Write into the timeline who joins the call no more."""
+    channel = known(draft, event.spyer, make=False)
+    spied = known(draft, event.spyee, make=False) if event.spyee is not None else None
+    call = call_of(draft.book, spied) if spied is not None else None
+    if channel is None or call is None or spied is None:
+        return
+    spy = call.spies.pop(channel.uniqueid, None)
+    who = spy.who if spy is not None else event.spyer.name or channel.endpoint
+    call.note(draft.at, "spy_end", spied.endpoint if spied.is_phone else None, who or None)
+    draft.tell(ChangeKind.UPDATED, call)
+
+
 def spy(draft: Draft, event: ev.ChanSpyStart) -> None:
     """Mark a listener, who is no party, and write into the call's timeline who joined whom, and how."""
     channel = known(draft, event.spyer)
@@ -155,7 +171,10 @@ def spy(draft: Draft, event: ev.ChanSpyStart) -> None:
     mode = "spy"
     if channel.uniqueid.startswith(SPY_PREFIX):
         mode = channel.uniqueid.removeprefix(SPY_PREFIX).partition("-")[0]
-    call.note(draft.at, mode, spied.endpoint if spied.is_phone else None, event.spyer.name or channel.endpoint or None)
+    who = event.spyer.name or channel.endpoint
+    if len(call.spies) < MOST_SPIES:
+        call.spies[channel.uniqueid] = Spy(who, channel.endpoint, mode, draft.at)
+    call.note(draft.at, mode, spied.endpoint if spied.is_phone else None, who or None)
     draft.tell(ChangeKind.UPDATED, call)
 
 

@@ -1,4 +1,4 @@
-"""The live border: `GET /ws`, subprotocol `callcard.v1`. One socket is one signed-in client with up to two topics.
+"""The live border: `GET /ws`, subprotocol `callcard.v1`. One socket is one signed-in client with up to three topics.
 
 Each topic is a task that carries its feed's frames to the socket; a client that does not keep up is cut off (4408) and
 takes the snapshot when it comes back. Every way out goes through one `finally`.
@@ -19,6 +19,7 @@ from screenpop.bus import LaggingError
 from screenpop.feeds import Feed
 from screenpop.messages import (
     BOARD_SUBJECT,
+    PARKED_SUBJECT,
     Auth,
     BadFrameError,
     ErrorFrame,
@@ -161,6 +162,16 @@ async def serve(request: web.Request) -> web.StreamResponse:
         parts.metrics.sockets.dec()
         request.app[SOCKETS].discard(socket)
     return response
+
+
+def _subject(topic: Topic, user: str) -> str:
+    match topic:
+        case Topic.POPS:
+            return pops_subject(user)
+        case Topic.BOARD:
+            return BOARD_SUBJECT
+        case Topic.PARKED:
+            return PARKED_SUBJECT
 
 
 class Socket:
@@ -320,7 +331,7 @@ class Socket:
         elif topic in self._feeds:
             self._feeds[topic].resync()
         else:
-            subject = BOARD_SUBJECT if topic is Topic.BOARD else pops_subject(principal.user.name)
+            subject = _subject(topic, principal.user.name)
             feed = self._feeds[topic] = Feed(self._parts.bus, subject)
             self._pumps.append(group.create_task(self._pump(feed)))
             if topic is Topic.POPS:

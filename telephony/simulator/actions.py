@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
+from telephony.simulator import features
 from telephony.simulator.listings import LISTINGS, Listing
 from telephony.simulator.originating import Origination
 from telephony.simulator.pbx import Pbx
 from telephony.simulator.switch import Party
 
+_DIALPLAN_EXISTS = re.compile(r"DIALPLAN_EXISTS\((?P<context>[^,]*),(?P<exten>[^,]*),1\)")
 _CALLER_ID = re.compile(r'\s*(?:"?(?P<name>[^"<]*?)"?\s*)?<(?P<number>[^>]*)>\s*')
 
 
@@ -80,7 +83,8 @@ def _originate(pbx: Pbx, request: Request) -> Answer:
     extension = extension_of(request.get("channel"))
     if not extension:
         return failed("Invalid channel")
-    if not request.get("exten"):
+    application, data = request.get("application"), request.get("data")
+    if not request.get("exten") and not application:
         return failed("Extension does not exist.")
     timeout = request.get("timeout", "30000")
     if not timeout.isdecimal():
@@ -93,6 +97,7 @@ def _originate(pbx: Pbx, request: Request) -> Answer:
         timeout=int(timeout) / 1000,
         action_id=request.get("actionid"),
         channel_id=request.get("channelid"),
+        run=(lambda channel: features.run_application(pbx, channel, application, data)) if application else None,
     )
     # Real Asterisk queues it too: the answer comes before the first event.
     pbx.timeline.after(0, lambda: pbx.originate(order))
@@ -111,7 +116,7 @@ def _redirect(pbx: Pbx, request: Request) -> Answer:
     channel = pbx.switch.channels.get(request.get("channel"))
     if channel is None:
         return failed(f"Channel does not exist: {request.get('channel')}")
-    if not pbx.redirect(channel, request.get("exten")):
+    if not pbx.redirect(channel, request.get("exten"), request.get("context", "from-internal")):
         return failed("Redirect failed, channel not up.")
     return _done("Redirect successful")
 
@@ -123,6 +128,70 @@ def _blind_transfer(pbx: Pbx, request: Request) -> Answer:
     if not pbx.blind_transfer(channel, request.get("exten")):
         return failed("Transfer not permitted")
     return _done("Transfer succeeded")
+
+
+def _atxfer(pbx: Pbx, request: Request) -> Answer:
+    channel = pbx.switch.channels.get(request.get("channel"))
+    if channel is None:
+        return failed("Channel specified does not exist")
+    exten = request.get("exten").removesuffix("#")
+    # Real Asterisk says that it is queued whatever comes of it.
+    pbx.timeline.after(0, partial(features.consult, pbx, channel, exten))
+    return _done("Atxfer successfully queued")
+
+
+def _park(pbx: Pbx, request: Request) -> Answer:
+    channel = pbx.switch.channels.get(request.get("channel"))
+    if channel is None:
+        return failed("Channel does not exist")
+    parker = request.get("timeoutchannel").partition("/")[2].rpartition("-")[0]
+    timeout = request.get("timeout", "45000")
+    seconds = int(timeout) / 1000 if timeout.isdecimal() else 45.0
+    parked = features.park(pbx, channel, parker, seconds)
+    return _done("Park successful") if parked else failed("Could not park channel")
+
+
+def _setvar(pbx: Pbx, request: Request) -> Answer:
+    known = request.get("channel") in pbx.switch.channels
+    return _done("Variable Set") if known else failed("No such channel")
+
+
+def _getvar(pbx: Pbx, request: Request) -> Answer:
+    variable = request.get("variable")
+    match = _DIALPLAN_EXISTS.fullmatch(variable)
+    value = str(int(match is not None and features.knows(pbx, match["context"], match["exten"])))
+    return Answer(success=True, headers=(("Variable", variable), ("Value", value)))
+
+
+def _prioritise(pbx: Pbx, request: Request) -> Answer:
+    channel, priority = pbx.switch.channels.get(request.get("caller")), request.get("priority")
+    if channel is None or not priority.isdecimal():
+        return failed("Caller not found")
+    if not features.prioritise(pbx, request.get("queue"), channel, int(priority)):
+        return failed("Caller not found")
+    return _done("Priority change for caller on queue")
+
+
+def _record(pbx: Pbx, request: Request) -> Answer:
+    channel = pbx.switch.channels.get(request.get("channel"))
+    if channel is None:
+        return failed("Channel specified does not exist")
+    features.record(pbx, channel)
+    return _done("MixMonitor started")
+
+
+def _stop_recording(pbx: Pbx, request: Request) -> Answer:
+    channel = pbx.switch.channels.get(request.get("channel"))
+    if channel is None or not features.stop_recording(pbx, channel):
+        return failed("Could not stop monitoring channel")
+    return _done("Stopped MixMonitor")
+
+
+def _mute_recording(pbx: Pbx, request: Request) -> Answer:
+    channel = pbx.switch.channels.get(request.get("channel"))
+    if channel is None or not features.mute_recording(pbx, channel, muted=_yes(request.get("state"))):
+        return failed("Cannot set mute flag")
+    return Answer(success=True)
 
 
 def _queue_add(pbx: Pbx, request: Request) -> Answer:
@@ -184,16 +253,24 @@ def _settings(_pbx: Pbx, _request: Request) -> Answer:
 
 
 ACTIONS: Mapping[str, Callable[[Pbx, Request], Answer]] = {
+    "atxfer": _atxfer,
     "blindtransfer": _blind_transfer,
     "coresettings": _settings,
+    "getvar": _getvar,
     "hangup": _hang_up,
+    "mixmonitor": _record,
+    "mixmonitormute": _mute_recording,
     "originate": _originate,
+    "park": _park,
     "ping": _ping,
     "pjsipnotify": _notify,
     "queueadd": _queue_add,
+    "queuechangeprioritycaller": _prioritise,
     "queuepause": _queue_pause,
     "queueremove": _queue_remove,
     "redirect": _redirect,
+    "setvar": _setvar,
+    "stopmixmonitor": _stop_recording,
 }
 """Action (lower case) -> what it does."""
 

@@ -158,7 +158,8 @@ class Dial:
     def answered(self, leg: Leg) -> None:
         """Give the call to the first who answers; the other phones stop."""
         self._stop()
-        self.switch.set_state(leg.channel, State.Up)
+        if leg.channel.state is not State.Up:
+            self.switch.set_state(leg.channel, State.Up)
         others = [other for other in self.legs if other is not leg]
         if others:
             self.switch.connect_line(self.caller, leg.channel.caller)
@@ -172,6 +173,13 @@ class Dial:
             self.switch.hang_up(other.channel, 26)
         self.legs.clear()
         self.talking(talk)
+
+    def picked_up(self, leg: Leg, channel: Channel) -> None:
+        """Give the call to a colleague who was not called, instead of the phone that rings."""
+        leg.stop()
+        rang, leg.channel = leg.channel, channel
+        self.switch.hang_up(rang, 16)
+        self.answered(leg)
 
     def refused(self, leg: Leg, status: int | None) -> None:
         """Drop one party; when the last one has refused, the dialplan goes on."""

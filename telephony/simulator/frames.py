@@ -62,6 +62,7 @@ def prefixed(prefix: str) -> tuple[str, ...]:
 
 _DIAL = (*CHANNEL, *prefixed("Dest"))
 _AGENT = (*_DIAL, "Queue", "Interface", "MemberName")
+_PARKING = ("ParkerDialString", "Parkinglot", "ParkingSpace", "ParkingTimeout", "ParkingDuration")
 _CAUSES = ("Cause", "Cause-txt", "TechCause")
 
 LAYOUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -69,6 +70,21 @@ LAYOUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "AgentComplete": ("agent", (*_AGENT, "HoldTime", "TalkTime", "Reason")),
     "AgentConnect": ("agent", (*_AGENT, "HoldTime", "RingTime")),
     "AgentRingNoAnswer": ("agent", (*_AGENT, "RingTime")),
+    "AttendedTransfer": (
+        "call",
+        (
+            "Result",
+            *prefixed("OrigTransferer"),
+            *(f"Orig{name}" for name in BRIDGE),
+            *prefixed("SecondTransferer"),
+            *(f"Second{name}" for name in BRIDGE),
+            *prefixed("Transferee"),
+            *prefixed("TransferTarget"),
+            "IsExternal",
+            "DestType",
+            "DestBridgeUniqueid",
+        ),
+    ),
     "BlindTransfer": (
         "call",
         ("Result", *prefixed("Transferer"), *prefixed("Transferee"), *BRIDGE, "IsExternal", "Context", "Extension"),
@@ -77,6 +93,8 @@ LAYOUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "BridgeDestroy": ("call", BRIDGE),
     "BridgeEnter": ("call", (*BRIDGE, *CHANNEL)),
     "BridgeLeave": ("call", (*BRIDGE, *CHANNEL)),
+    "ChanSpyStart": ("call", (*prefixed("Spyer"), *prefixed("Spyee"))),
+    "ChanSpyStop": ("call", (*prefixed("Spyer"), *prefixed("Spyee"))),
     "DeviceStateChange": ("call", ("Device", "State")),
     "DialBegin": ("call", (*_DIAL, "DialString")),
     "DialEnd": ("call", (*_DIAL, "DialStatus")),
@@ -86,7 +104,11 @@ LAYOUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Hangup": ("call", (*CHANNEL, *_CAUSES)),
     "HangupRequest": ("call", (*CHANNEL, *_CAUSES)),
     "Hold": ("call", (*CHANNEL, "MusicClass")),
+    "LocalBridge": ("call", (*prefixed("LocalOne"), *prefixed("LocalTwo"), "Context", "Exten", "LocalOptimization")),
     "MessageWaiting": ("call", (*CHANNEL, "Mailbox", "Waiting", "New", "Old")),
+    "MixMonitorMute": ("call", (*CHANNEL, "Direction", "State")),
+    "MixMonitorStart": ("call", CHANNEL),
+    "MixMonitorStop": ("call", CHANNEL),
     "MusicOnHoldStart": ("call", (*CHANNEL, "Class")),
     "MusicOnHoldStop": ("call", CHANNEL),
     "NewCallerid": ("call", (*CHANNEL, "CID-CallingPres")),
@@ -98,7 +120,10 @@ LAYOUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "call",
         ("ActionID", "Response", "Channel", "Context", "Exten", "Reason", "Uniqueid", "CallerIDNum", "CallerIDName"),
     ),
+    "ParkedCall": ("call", (*prefixed("Parkee"), *_PARKING)),
+    "ParkedCallTimeOut": ("call", (*prefixed("Parkee"), *_PARKING)),
     "PeerStatus": ("system", ("ChannelType", "Peer", "PeerStatus")),
+    "Pickup": ("call", (*CHANNEL, *prefixed("Target"))),
     "QueueCallerAbandon": ("agent", (*CHANNEL, "Queue", "Position", "OriginalPosition", "HoldTime")),
     "QueueCallerJoin": ("agent", (*CHANNEL, "Queue", "Position", "Count")),
     "QueueCallerLeave": ("agent", (*CHANNEL, "Queue", "Position", "Count")),
@@ -109,6 +134,7 @@ LAYOUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "QueueMemberStatus": ("agent", MEMBER),
     "Shutdown": ("system", ("Shutdown", "Restart")),
     "SoftHangupRequest": ("call", (*CHANNEL, *_CAUSES)),
+    "UnParkedCall": ("call", (*prefixed("Parkee"), *prefixed("Retriever"), *_PARKING)),
     "Unhold": ("call", CHANNEL),
     "VarSet": ("dialplan", (*CHANNEL, "Variable", "Value")),
 }

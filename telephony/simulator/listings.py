@@ -159,7 +159,7 @@ def _queue_entry(pbx: Pbx, queue: WaitingQueue, waiting: Queueing) -> Headers:
         "ConnectedLineNum": caller.connected.number or "unknown",
         "ConnectedLineName": caller.connected.name or "unknown",
         "Wait": str(int(pbx.timeline.now - waiting.joined_at)),
-        "Priority": "0",
+        "Priority": str(waiting.priority),
     }
 
 
@@ -264,6 +264,19 @@ def endpoints(pbx: Pbx, _asked: Mapping[str, str]) -> Listing:
     return Listing(message, "EndpointListComplete", items)
 
 
+def parked_calls(pbx: Pbx, _asked: Mapping[str, str]) -> Listing:
+    """List the parked calls, as ParkedCalls does."""
+    items = [
+        (
+            "ParkedCall",
+            parked.channel.headers("Parkee")
+            | {"ParkerDialString": f"PJSIP/{parked.parker}", "Parkinglot": "default", "ParkingSpace": space},
+        )
+        for space, parked in pbx.lot.spaces.items()
+    ]
+    return Listing("Parked calls will follow", "ParkedCallsComplete", items, {"Total": "*"})
+
+
 def _nothing(message: str, complete: str, _pbx: Pbx, _asked: Mapping[str, str]) -> Listing:
     return Listing(message, complete, [])
 
@@ -278,7 +291,7 @@ LISTINGS: Mapping[str, Callable[[Pbx, Mapping[str, str]], Listing | None]] = {
     "extensionstatelist": extension_states,
     "devicestatelist": device_states,
     "pjsipshowendpoints": endpoints,
-    "parkedcalls": partial(_nothing, "Parked calls will follow", "ParkedCallsComplete"),
+    "parkedcalls": parked_calls,
     "presencestatelist": partial(_nothing, "Presence State Changes will follow", "PresenceStateListComplete"),
 }
 """Action (lower case) -> the list it gives."""

@@ -20,6 +20,8 @@ class Origination:
     timeout: float = 30.0
     action_id: str = ""
     channel_id: str = ""
+    run: Callable[[Channel], None] | None = None
+    """What happens once the phone is taken, instead of the dialplan."""
 
 
 class Originate:

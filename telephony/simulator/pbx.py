@@ -6,16 +6,19 @@ of `switch.listeners` as Asterisk would send them.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telephony.simulator.dialing import Calling, Dial, Leg, Target
 from telephony.simulator.originating import Originate, Origination
+from telephony.simulator.parking import Parked, ParkingLot
 from telephony.simulator.queueing import Queueing, QueueMember, WaitingQueue
 from telephony.simulator.switch import TRUNK, CallPlan, Channel, Party, Phone, Reaction, State, Switch
 from telephony.simulator.talking import Talk
 from telephony.simulator.timeline import Timeline
 from telephony.simulator.voicemail import Announcement, VoiceMail
 
+QUEUE_CONTEXT = "callcard-queues"
+"""The dialplan's context with one extension per queue, as in asterisk_conf/extensions.conf."""
 ANONYMOUS = Party("anonymous", "Anonymous")
 """What a withheld caller looks like on the wire."""
 
@@ -68,6 +71,7 @@ class Pbx:
         self.queues = {queue.name: queue for queue in company.queues}
         self.routes = dict(company.routes or {})
         self.messages: Counter[str] = Counter()
+        self.lot = ParkingLot()
         self.far_side: Callable[[str], Reaction] = _answers_soon
         """How outside numbers react when they are called."""
         self.outbound_plan: Callable[[], CallPlan] = CallPlan
@@ -130,8 +134,9 @@ class Pbx:
     def hold(self, extension: str, *, held: bool = True) -> bool:
         """Press hold, or take the caller back; False when the phone is in no talk."""
         for channel in self.channels_at(extension):
-            if channel.bridge is not None:
-                self.switch.hold(channel, held=held)
+            talk = channel.owner
+            if channel.bridge is not None and isinstance(talk, Talk):
+                self.switch.hold(channel, talk.other(channel), held=held)
                 return True
         return False
 
@@ -154,12 +159,15 @@ class Pbx:
         """Ring a phone, then dial for it."""
 
         def go_on(channel: Channel) -> None:
+            if order.run is not None:
+                order.run(channel)
+                return
             channel.plan = self.outbound_plan()
             self.run(channel, order.exten)
 
         Originate(self.switch, order, go_on).start()
 
-    def redirect(self, channel: Channel, exten: str) -> bool:
+    def redirect(self, channel: Channel, exten: str, context: str = "from-internal") -> bool:
         """Send a channel to another number; its partner is hung up. False when the channel cannot be moved."""
         owner = channel.owner
         if isinstance(owner, Talk):
@@ -168,7 +176,7 @@ class Pbx:
             owner.release()
         else:
             return False
-        channel.context = "from-internal"
+        channel.context = context
         self.run(channel, exten)
         return True
 
@@ -229,6 +237,14 @@ class Pbx:
     def run(self, channel: Channel, exten: str) -> None:
         """Let the dialplan decide what happens to a channel that asks for `exten`."""
         channel.exten = exten
+        if channel.context == QUEUE_CONTEXT and exten in self.queues:
+            channel.context = "from-internal"
+            self._enter_queue(channel, ToQueue(exten))
+            return
+        parked = self.lot.spaces.get(exten)
+        if parked is not None:
+            self._fetch(channel, parked)
+            return
         route = self.routes.get(exten)
         if route is None and exten in self.switch.phones:
             route = ToPhones((exten,))
@@ -239,6 +255,12 @@ class Pbx:
                 self._enter_queue(channel, route)
             case None:
                 self._dial_out(channel, exten)
+
+    def _fetch(self, channel: Channel, parked: Parked) -> None:
+        if channel.state is not State.Up:
+            self.switch.set_state(channel, State.Up)
+        channel.plan = replace(parked.channel.plan, hung_up_by_called=True)
+        self.talk_began(parked.fetched_by(channel))
 
     def _ring_phones(self, channel: Channel, route: ToPhones) -> None:
         targets = [Target(extension, extension) for extension in route.extensions]
@@ -266,7 +288,7 @@ class Pbx:
         nobody: Callable[[str, int], None],
         data: str,
     ) -> None:
-        Dial(self.switch, channel, nobody, self._talk_began).start(targets, reactions, timeout, f"{data},{timeout:g}")
+        Dial(self.switch, channel, nobody, self.talk_began).start(targets, reactions, timeout, f"{data},{timeout:g}")
 
     def _enter_queue(self, channel: Channel, route: ToQueue) -> None:
         if route.answer_first and channel.state is not State.Up:
@@ -281,7 +303,7 @@ class Pbx:
             else:
                 self._end(channel, "", 16)
 
-        Queueing(self.switch, self.queues[route.queue], channel, nobody, self._talk_began).start(route.timeout)
+        Queueing(self.switch, self.queues[route.queue], channel, nobody, self.talk_began).start(route.timeout)
 
     def _dial_out(self, channel: Channel, exten: str) -> None:
         if channel.endpoint != TRUNK and channel.state is State.Ring:
@@ -319,7 +341,8 @@ class Pbx:
         except KeyError:
             raise ValueError(f"there is no phone {extension}") from None
 
-    def _talk_began(self, talk: Talk) -> None:
+    def talk_began(self, talk: Talk) -> None:
+        """Tell who wants to know that a talk begins."""
         for listener in self.talks:
             listener(talk)
 

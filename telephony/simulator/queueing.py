@@ -132,6 +132,7 @@ class Queueing:
         self.music = caller.state is State.Up
         self.joined_at = switch.timeline.now
         self.original_position = 0
+        self.priority = 0
         self._rang_at = 0.0
         self._called: dict[str, QueueMember] = {}
         self._tried: set[str] = set()
@@ -170,7 +171,8 @@ class Queueing:
         if self._over:
             return
         free = self.queue.free_members(self.switch.timeline.now)
-        if not free:
+        ahead = sum(not other.legs for other in self.queue.callers[: self.position - 1])
+        if len(free) <= ahead:
             self._tried.clear()
             self._retry()
             return
@@ -222,14 +224,23 @@ class Queueing:
         self.switch.connect_line(leg.channel, self.caller.caller)
         self.switch.emit("DialState", self._pair(leg), DialStatus="RINGING")
 
+    def picked_up(self, leg: Leg, channel: Channel) -> None:
+        """Give the caller to a colleague who was not called; to the queue it is still the member who was."""
+        leg.stop()
+        rang, leg.channel = leg.channel, channel
+        self._called[channel.name] = self._called.pop(rang.name)
+        self.switch.hang_up(rang, 16)
+        self.answered(leg)
+
     def answered(self, leg: Leg) -> None:
         """Give the caller to the first member who answers."""
         others = [other for other in self.legs if other is not leg]
         member = self._called[leg.channel.name]
         member.in_call = True
         self._stop()
-        self.switch.set_state(leg.channel, State.Up)
-        self.switch.emit("DialEnd", self._pair(leg), DialStatus="ANSWER")
+        if leg.channel.state is not State.Up:
+            self.switch.set_state(leg.channel, State.Up)
+            self.switch.emit("DialEnd", self._pair(leg), DialStatus="ANSWER")
         self._cancel(others)
         if self.queue.strategy == "ringall":
             self.switch.connect_line(self.caller, leg.channel.caller)

@@ -125,6 +125,14 @@ class Channel:
     held: bool = False
     gone: bool = False
     did: str = ""
+    recorded: bool = False
+    watchers: list[Callable[["Channel"], None]] = field(default_factory=list)
+    """Told when it changes its state, and when it is gone."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is half of a Local channel."""
+        return self.name.startswith("Local/")
 
     def headers(self, prefix: str = "") -> dict[str, str]:
         """Give the channel's headers as every event about it carries them."""
@@ -172,15 +180,17 @@ class Bridge:
     uniqueid: str
     channels: list[Channel] = field(default_factory=list)
     technology: str = "simple_bridge"
+    kind: str = "basic"
+    creator: str = UNKNOWN
 
     def headers(self, prefix: str = "") -> dict[str, str]:
         """Give the bridge's headers as every event about it carries them."""
         return {
             f"{prefix}BridgeUniqueid": self.uniqueid,
-            f"{prefix}BridgeType": "basic",
+            f"{prefix}BridgeType": self.kind,
             f"{prefix}BridgeTechnology": self.technology,
-            f"{prefix}BridgeCreator": UNKNOWN,
-            f"{prefix}BridgeName": UNKNOWN,
+            f"{prefix}BridgeCreator": self.creator,
+            f"{prefix}BridgeName": "default" if self.kind == "parking" else UNKNOWN,
             f"{prefix}BridgeNumChannels": str(len(self.channels)),
             f"{prefix}BridgeVideoSourceMode": "none",
         }
@@ -212,6 +222,7 @@ class Switch:
         self.device_listeners: list[Callable[[Phone], None]] = []
         self._uniqueids = itertools.count()
         self._names = itertools.count()
+        self._locals = itertools.count()
         self._bridges = itertools.count()
 
     def emit(self, name: str, *parts: dict[str, str], **headers: str) -> None:
@@ -245,11 +256,37 @@ class Switch:
             self.refresh(endpoint)
         return channel
 
+    def new_local(self, exten: str, context: str, of: Channel) -> tuple[Channel, Channel]:
+        """Begin both halves of a Local channel to `exten`; the second one is to run the dialplan."""
+        name = f"Local/{exten}@{context}-{next(self._locals):08x}"
+        halves = [
+            Channel(
+                name=f"{name};{half}",
+                uniqueid=f"{int(self.timeline.now)}.{next(self._uniqueids)}",
+                linkedid=of.linkedid,
+                endpoint="",
+                state=state,
+                created_at=self.timeline.now,
+                caller=NOBODY if half == 1 else of.caller,
+                context=context,
+                exten=exten,
+            )
+            for half, state in ((1, State.Down), (2, State.Ring))
+        ]
+        for channel in halves:
+            self.channels[channel.name] = channel
+            self.emit("Newchannel", channel.headers())
+        near, far = halves
+        facts = {"Context": context, "Exten": exten, "LocalOptimization": "Yes"}
+        self.emit("LocalBridge", near.headers("LocalOne"), far.headers("LocalTwo"), facts)
+        return near, far
+
     def set_state(self, channel: Channel, state: State) -> None:
         """Change a channel's state and say so."""
         channel.state = state
         self.emit("Newstate", channel.headers())
         self.refresh(channel.endpoint)
+        self._tell(channel)
 
     def run_application(self, channel: Channel, application: str, data: str = "", *, exten: str | None = None) -> None:
         """Let a channel execute a dialplan step."""
@@ -269,10 +306,10 @@ class Switch:
         headers = channel.headers() | {"CID-CallingPres": "0 (Presentation Allowed, Not Screened)"}
         self.emit("NewCallerid", headers)
 
-    def new_bridge(self) -> Bridge:
+    def new_bridge(self, kind: str = "basic", technology: str = "simple_bridge", creator: str = UNKNOWN) -> Bridge:
         """Make an empty bridge."""
         name = f"{self.timeline.started}.{next(self._bridges)}"
-        bridge = Bridge(str(uuid.uuid5(_NAMESPACE, name)))
+        bridge = Bridge(str(uuid.uuid5(_NAMESPACE, name)), [], technology, kind, creator)
         self.bridges[bridge.uniqueid] = bridge
         self.emit("BridgeCreate", bridge.headers())
         return bridge
@@ -288,7 +325,8 @@ class Switch:
         bridge = channel.bridge
         if bridge is None:
             return
-        bridge.technology = "native_rtp"
+        if bridge.kind == "basic":
+            bridge.technology = "native_rtp"
         bridge.channels.remove(channel)
         channel.bridge = None
         self.emit("BridgeLeave", bridge.headers(), channel.headers())
@@ -316,6 +354,12 @@ class Switch:
         headers = self._causes(channel, cause) | {"Cause-txt": CAUSES.get(cause, "Unknown")}
         self.emit("Hangup", channel.headers(), headers)
         self.refresh(channel.endpoint)
+        self._tell(channel)
+
+    @staticmethod
+    def _tell(channel: Channel) -> None:
+        for watcher in tuple(channel.watchers):
+            watcher(channel)
 
     @staticmethod
     def _causes(channel: Channel, cause: int | None) -> dict[str, str]:
@@ -324,15 +368,17 @@ class Switch:
             headers["TechCause"] = str(channel.tech_cause)
         return headers
 
-    def hold(self, channel: Channel, *, held: bool) -> None:
-        """Let the party of `channel` press hold, or take the other side back."""
+    def hold(self, channel: Channel, peer: Channel, *, held: bool) -> None:
+        """Let the party of `channel` put its `peer` on hold, or take it back."""
         if channel.held == held:
             return
         channel.held = held
         if held:
             self.emit("Hold", channel.headers(), MusicClass="default")
+            self.emit("MusicOnHoldStart", peer.headers(), Class="default")
         else:
             self.emit("Unhold", channel.headers())
+            self.emit("MusicOnHoldStop", peer.headers())
 
     def is_talking(self, extension: str) -> bool:
         """Whether somebody talks at this phone of ours."""

@@ -16,10 +16,28 @@ class Talk:
         self.started_at = switch.timeline.now
         self.ended: Callable[[str], None] = lambda _reason: None
         self._bridge_up()
-        plan = caller.plan
+        self._plan_end()
+
+    @property
+    def channels(self) -> tuple[Channel, Channel]:
+        """Who talks."""
+        return self.caller, self.called
+
+    def other(self, channel: Channel) -> Channel:
+        """Give the one the party on `channel` talks to."""
+        return self.called if channel is self.caller else self.caller
+
+    def resume(self) -> None:
+        """Go on after a consultation; a planned talk goes on for as long again."""
+        for channel in self.channels:
+            channel.owner = self
+        self._plan_end()
+
+    def _plan_end(self) -> None:
+        plan = self.caller.plan
         if plan.talk is not None:
-            leaver = called if plan.hung_up_by_called else caller
-            switch.timeline.after(plan.talk, lambda: self._put_down(leaver))
+            leaver = self.called if plan.hung_up_by_called else self.caller
+            self.switch.timeline.after(plan.talk, lambda: self._put_down(leaver))
 
     def _put_down(self, channel: Channel) -> None:
         if channel.owner is self:
@@ -58,7 +76,7 @@ class Talk:
 
     def release(self, stays: Channel) -> None:
         """Take the talk apart but keep `stays` alive: it is going elsewhere (redirect, transfer)."""
-        other = self.called if stays is self.caller else self.caller
+        other = self.other(stays)
         self.ended("transfer")
         self.switch.leave(other)
         self.switch.leave(stays)

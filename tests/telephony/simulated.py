@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from telephony.simulator import features
 from telephony.simulator.frames import Frame
 from telephony.simulator.originating import Origination
 from telephony.simulator.pbx import Company, Pbx, ToPhones, ToQueue
 from telephony.simulator.queueing import WaitingQueue
-from telephony.simulator.switch import TRUNK, Channel, Party, Phone, Reaction
+from telephony.simulator.switch import TRUNK, Channel, Party, Phone, Reaction, State
 from telephony.simulator.timeline import Timeline
 from tests.telephony.recording import Block
 
@@ -123,6 +124,29 @@ def do(pbx: Pbx, caller: Channel, act: str) -> None:
         case ["caller", "hangs", "up"]:
             pbx.hang_up(caller)
         case _:
+            use_feature(pbx, act)
+
+
+def use_feature(pbx: Pbx, act: str) -> None:
+    match act.split():
+        case ["hold", extension]:
+            assert pbx.hold(extension)
+        case ["take", "back", extension]:
+            assert pbx.hold(extension, held=False)
+        case ["listen", extension]:
+            spyee = pbx.channels_at("2001")[0]
+            own = Party(extension, pbx.switch.phones[extension].name)
+            spyer = pbx.switch.new_channel(extension, State.Ring, own, f"*22{spyee.endpoint}")
+            pbx.switch.run_application(spyer, "Answer")
+            pbx.switch.set_state(spyer, State.Up)
+            features.run_application(pbx, spyer, "ChanSpy", f"{spyee.name},q")
+        case ["record"]:
+            features.record(pbx, pbx.channels_at("2001")[0])
+        case ["mute" | "unmute" as what]:
+            assert features.mute_recording(pbx, pbx.channels_at("2001")[0], muted=what == "mute")
+        case ["stop", "recording"]:
+            assert features.stop_recording(pbx, pbx.channels_at("2001")[0])
+        case _:
             raise ValueError(act)
 
 
@@ -152,9 +176,13 @@ def later(seconds: float, people: People) -> People:
     return lambda pbx: at(pbx, seconds, partial(people, pbx))
 
 
-def clicked(number: str, *, extension: str = "2001", timeout: float = 10.0, **ids: str) -> People:
+def clicked(
+    number: str, *, extension: str = "2001", timeout: float = 10.0, action_id: str = "", channel_id: str = ""
+) -> People:
     """Let somebody click on a number in a page."""
-    order = Origination(extension, "clicktocall", number, Party(number, f"Click {number}"), timeout, **ids)
+    order = Origination(
+        extension, "clicktocall", number, Party(number, f"Click {number}"), timeout, action_id, channel_id
+    )
     return lambda pbx: pbx.originate(order)
 
 
@@ -185,6 +213,27 @@ SCENARIOS: Mapping[str, People] = {
     ),
     "queue_noanswerapp": one_after_the_other(
         sign_in("support", "2001"), inbound("74951230020", (1.5, "answer 2001"), (3.5, "put_down 2001"))
+    ),
+    "hold_unhold": inbound(
+        "74951230004",
+        (1, "answer 2001"),
+        (2, "hold 2001"),
+        (3.7, "take back 2001"),
+        (4.8, "hold 2001"),
+        (6.4, "take back 2001"),
+        (7.5, "caller hangs up"),
+    ),
+    "supervisor_spy": inbound(
+        "74951230018", (0.5, "answer 2001"), (0.6, "listen 2004"), (2.5, "put_down 2004"), (3, "caller hangs up")
+    ),
+    "recording_by_ami": inbound(
+        "74951230018",
+        (0.5, "answer 2001"),
+        (1.5, "record"),
+        (2.5, "mute"),
+        (3.5, "unmute"),
+        (4.5, "stop recording"),
+        (5, "caller hangs up"),
     ),
     "ami_hangup": inbound("74951230004", (1, "answer 2001"), (2, "AMI hangup")),
     "ami_blindtransfer": inbound(

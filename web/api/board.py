@@ -6,12 +6,15 @@ from msgspec import Struct, json
 from screenpop.bus import NoAnswerError
 from screenpop.messages import (
     BOARD_SUBJECT,
+    PARKED_SUBJECT,
     BoardAgent,
     BoardCall,
     BoardLink,
     BoardQueue,
     BoardSnapshot,
     BoardState,
+    ParkedCall,
+    ParkedSnapshot,
     snapshot_subject,
 )
 from web.api.problems import Unavailable
@@ -38,6 +41,19 @@ class Queue(BoardQueue, frozen=True, kw_only=True):
     id: str
 
 
+class Parked(ParkedCall, frozen=True, kw_only=True):
+    """A parked call with its id."""
+
+    id: str
+
+
+class ParkedList(Struct, frozen=True):
+    """One page of parked calls."""
+
+    items: tuple[Parked, ...]
+    next: str | None
+
+
 class QueueList(Struct, frozen=True):
     """One page of queues."""
 
@@ -61,6 +77,22 @@ async def list_queues(request: web.Request) -> web.StreamResponse:
     ]
     items, following = page_of(queues, query)
     return answer(QueueList(tuple(items), following))
+
+
+async def list_parked(request: web.Request) -> web.StreamResponse:
+    """List the parked calls, the longest first."""
+    query = read_query(request, PageQuery)
+    try:
+        frame = await services(request).bus.request(snapshot_subject(PARKED_SUBJECT))
+    except NoAnswerError as error:
+        raise Unavailable("No node watches the PBX at the moment.") from error
+    calls = json.decode(frame, type=ParkedSnapshot).state.calls
+    parked = [
+        Parked(id=key, **{name: getattr(call, name) for name in ParkedCall.__struct_fields__})
+        for key, call in sorted(calls.items(), key=lambda item: item[1].since)
+    ]
+    items, following = page_of(parked, query)
+    return answer(ParkedList(tuple(items), following))
 
 
 async def picture(request: web.Request) -> tuple[int, BoardState]:
@@ -93,6 +125,17 @@ routes = [
         summary="Queues with their callers and members",
         query=PageQuery,
         returns=QueueList,
+        problems=(503,),
+    ),
+    Route(
+        method="GET",
+        path="/parked",
+        handler=list_parked,
+        access=READ,
+        tag="live",
+        summary="Parked calls",
+        query=PageQuery,
+        returns=ParkedList,
         problems=(503,),
     ),
 ]
