@@ -93,6 +93,10 @@ def _renamed(call: CallRecord, names: "dict[str | None, str] | dict[str, str]") 
         participants=tuple(replace(one, extension=name(one.extension)) for one in call.participants),
         transfers=tuple(replace(one, source=name(one.source), target=name(one.target)) for one in call.transfers),
         timeline=tuple(replace(one, extension=maybe(one.extension)) for one in call.timeline),
+        holders=tuple(name(one) for one in call.holders),
+        consulting=maybe(call.consulting),
+        parked=replace(call.parked, by=maybe(call.parked.by)) if call.parked is not None else None,
+        spies=tuple(replace(one, phone=name(one.phone)) for one in call.spies),
     )
 
 

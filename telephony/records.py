@@ -119,8 +119,7 @@ class Recording(msgspec.Struct, frozen=True):
     """Silence is recorded at the moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parking:
+class Parking(msgspec.Struct, frozen=True):
     """Where a caller is parked, by which phone of ours (where known), and since when."""
 
     space: str
@@ -128,8 +127,7 @@ class Parking:
     since: float
 
 
-@dataclass(frozen=True, slots=True)
-class Spy:
+class Spy(msgspec.Struct, frozen=True):
     """Somebody who hears a call now without being a party: who, at which phone, how, and since when."""
 
     who: str

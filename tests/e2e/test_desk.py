@@ -2,27 +2,15 @@
 
 import asyncio
 import re
-import shutil
 import signal
-import sys
-import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
 
-from telephony.simulator.day import direct_number, example_company
-from telephony.simulator.pbx import Pbx
-from telephony.simulator.server import AmiServer
-from telephony.simulator.switch import TRUNK, Reaction
-from telephony.simulator.timeline import Timeline
-from tests.e2e.conftest import Furnished, Node
+from tests.e2e.conftest import Office
 from tests.e2e.desk import Desk
-from tests.e2e.product import PASSWORD, Callcard
+from tests.e2e.product import PASSWORD
 
 pytestmark = pytest.mark.e2e
 
@@ -44,62 +32,6 @@ AudioContext.prototype.createOscillator = function () {
 };
 """
 """Writes down what the page asks of the browser, and asks the browser all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """A Callcard, and the simulated PBX it watches."""
-
-    node: Node
-    pbx: AmiServer
-
-    @property
-    def url(self) -> str:
-        """Where the pages are."""
-        return self.node.url
-
-    def ring(self, number: str, extension: str = "2001") -> None:
-        """Let somebody call a desk phone; `anonymous` withholds the number."""
-        self.pbx.act(lambda pbx: pbx.inbound(number, direct_number(extension)))
-
-    def answer(self, extension: str = "2001") -> None:
-        """Pick the phone up."""
-        assert self.pbx.act(lambda pbx: pbx.answer(extension))
-
-    def dial(self, number: str, extension: str = "2001") -> None:
-        """Dial at the desk phone."""
-        self.pbx.act(lambda pbx: pbx.dial(extension, number))
-
-    def end(self, extension: str = "2001") -> None:
-        """Put an end to every call, whoever is in it."""
-        self.pbx.act(partial(_end, extension))
-
-    async def client(self, name: str, number: str) -> int:
-        """Put a client in the base."""
-        async with self.node.api() as api:
-            made = await api.post("contacts", name=name, phones=[{"number": number}])
-        return int(made["id"])
-
-
-def _end(extension: str, pbx: Pbx) -> None:
-    for channel in [*pbx.channels_at(TRUNK), *pbx.channels_at(extension)]:
-        pbx.hang_up(channel)
-
-
-@pytest.fixture
-async def office(furnished: Furnished, tmp_path: Path) -> AsyncIterator[Office]:
-    """Start Callcard beside a simulated PBX; phones ring until somebody says otherwise."""
-    folder = tmp_path / "callcard"
-    await asyncio.to_thread(shutil.copytree, furnished.folder, folder)
-    async with AmiServer(Pbx(Timeline(time.time()), example_company())) as pbx:
-        pbx.pbx.far_side = lambda _number: Reaction(answer_after=0.5)
-        callcard = Callcard(folder, {"CALLCARD_AMI_URL": pbx.url})
-        try:
-            await asyncio.to_thread(callcard.start)
-            yield Office(Node(callcard, furnished.tokens), pbx)
-        finally:
-            sys.stderr.write(callcard.log())  # pytest shows it beside a failure
-            await asyncio.to_thread(callcard.remove)
 
 
 async def told(desk: Desk, what: str) -> Any:  # noqa: ANN401 - whatever the page wrote down

@@ -33,6 +33,7 @@ export function cardName(card) {
 }
 
 function statusWords({ status, reason, card }) {
+  if (status === "talking" && card.live.held) return card.live.consulting ? t("Consulting") : t("On hold");
   if (status === "talking") return card.answered_at || reason !== "dial" ? t("On call") : t("Calling");
   if (status === "wrap_up") return t("Wrap-up");
   if (reason === "dial" || card.direction === "outbound") return t("Calling");
@@ -61,7 +62,7 @@ export function answerByHand() {
   }
 }
 
-/** A card on the screen. `actions`: choose result, hang up, dismiss, minimise, pin. */
+/** A card on the screen. `actions`: choose result, answer, dismiss, minimise, pin, and the call's controls. */
 export class CardView {
   #actions;
   #parts = {};
@@ -109,13 +110,14 @@ export class CardView {
     p.others = h("div", { class: "pop-others" });
     p.results = h("div", { class: "pop-results-row", role: "group", "aria-label": t("Result") });
     p.actions = h("div", { class: "pop-actions" });
+    p.controls = this.#actions.controls;
     p.history = h("aside", { class: "pop-history", "aria-label": t("History"), data: { testid: "pop-history" } });
     p.keeper = new NoteKeeper(pop.call_id, p.area, p.mark, pop.card.draft);
     return h("article", { class: "pop-card", tabindex: -1, data: { testid: "pop-card", callId: pop.call_id } },
       h("header", { class: "pop-head" }, p.status, p.clock, p.route, p.tools),
       h("div", { class: "pop-grid" },
         h("div", { class: "pop-main" },
-          h("div", { class: "pop-who" }, p.name, p.company, p.number, p.badges), p.identity, p.facts,
+          h("div", { class: "pop-who" }, p.name, p.company, p.number, p.badges), p.controls.element, p.identity, p.facts,
           h("div", { class: "pop-note" }, h("div", { class: "pop-label" }, h("label", { for: noteId, title: "Alt+N" }, t("Note")), p.mark), p.area, p.others),
           h("div", { class: "pop-result" }, h("div", { class: "pop-label" }, t("Result")), p.results), p.actions),
         p.history));
@@ -127,7 +129,8 @@ export class CardView {
     this.#pop = pop;
     this.element.dataset.status = pop.status;
     this.element.dataset.reason = pop.reason;
-    show(p.status, [pop.status, pop.reason, Boolean(card.answered_at)], () => [icon(statusIcon(pop)), statusWords(pop)]);
+    this.element.dataset.held = String(card.live.held);
+    show(p.status, [pop.status, pop.reason, Boolean(card.answered_at), card.live.held, card.live.consulting], () => [icon(statusIcon(pop)), statusWords(pop)]);
     show(p.route, [card.queue, card.did, card.direction], () => this.#route(card));
     show(p.tools, [pop.status, pop.pinned, pop.wrap_up?.result_required], () => this.#tools(pop));
     setText(p.name, cardName(card));
@@ -141,6 +144,7 @@ export class CardView {
     p.facts.hidden = !p.facts.childElementCount;
     p.keeper.adopt(card.draft);
     show(p.others, card.notes, () => card.notes.map((note) => h("blockquote", {}, h("strong", {}, note.author), ": ", note.text, note.draft && h("em", { class: "text-secondary" }, " ", t("(being written)")))));
+    p.controls.update(pop);
     show(p.results, [card.disposition, this.#actions.results], () => this.#results(pop));
     show(p.actions, [pop.status, canAnswerHere(), pop.reason, card.answered_at, card.disposition, card.contact?.id, pop.wrap_up], () => this.#buttons(pop));
     show(p.history, [card.history, card.contact?.id, card.number.kind, Boolean(card.colleague)], () => this.#history(card));
@@ -220,7 +224,6 @@ export class CardView {
   #buttons(pop) {
     const { status, card, reason } = pop;
     const dialled = reason === "dial" || card.direction === "outbound";
-    const hangUp = h("button", { type: "button", class: "btn btn-outline-danger pop-hangup", title: "Alt+H", data: { testid: "hangup" }, onclick: () => this.#actions.hangUp() }, icon("phone-off"), t("Hang up"));
     const open = card.contact && h("a", { class: "btn btn-ghost-secondary pop-open", href: `/contacts/${card.contact.id}`, data: { testid: "pop-open-client" } }, icon("address-book"), t("Open client"));
     if (status === "ringing" && !dialled) {
       if (!canAnswerHere()) return [h("span", { class: "pop-hint", data: { testid: "pop-answer-hint" } }, icon("phone-ringing"), t("Answer on your phone")), open];
@@ -231,7 +234,7 @@ export class CardView {
       const done = h("button", { type: "button", class: "btn btn-primary", title: "Alt+Enter", data: { testid: "pop-done" }, onclick: () => this.#actions.dismiss() }, icon("check"), t("Done"));
       return [card.disposition ? done : h("span", { class: "pop-hint" }, icon("list"), t("Choose a result to finish")), wrapUpButtons(pop, this.#actions), open];
     }
-    return [open, hangUp];
+    return [open];
   }
 
   #history(card) {

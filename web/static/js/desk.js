@@ -2,6 +2,8 @@
 import { get, post } from "./api.js";
 import { readable, resultName } from "./card.js";
 import { h, icon, setText, show, toast } from "./dom.js";
+import { colleagues } from "./controls.js";
+import { picker } from "./picker.js";
 import { search } from "./identity.js";
 import { askNotifications, canAskNotifications } from "./ring.js";
 import { dial, pops } from "./shell.js";
@@ -63,11 +65,16 @@ async function seat() {
 
 function dialBox() {
   const form = document.getElementById("dial");
-  const field = form.querySelector("input");
-  form.addEventListener("submit", async (event) => {
+  const call = async () => {
+    const number = field.value();
+    if (number && (await dial(number))) field.clear();
+  };
+  const field = picker({ label: t("Name, number or extension"), testid: "dial-to", colleagues, clients: true, onenter: call });
+  field.box.dataset.key = "dial";
+  form.querySelector("[data-picker]").replaceWith(field.element);
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const number = field.value.trim();
-    if (number && (await dial(number))) field.value = "";
+    call();
   });
   document.getElementById("find").append(...search(t("Find a client by name or number"), "desk-search", (contact) => location.assign(`/contacts/${contact.id}`)).flat());
   document.querySelector("#find input").dataset.key = "search";

@@ -2,6 +2,7 @@
 // there; then its name shows on a tab that blinks, and the key beside it brings it up.
 import { get, patch, post } from "./api.js";
 import { CardView, answerByHand, cardName, readable } from "./card.js";
+import { Controls } from "./controls.js";
 import { announce, h, icon, setText, toast } from "./dom.js";
 import { sendForgotten } from "./note.js";
 import { ring, ringDetail } from "./ring.js";
@@ -12,6 +13,7 @@ const PHONE_OBEYS_WITHIN = 4000;
 const PHONE_REFUSES_AFTER = 1000;
 const HANDS_OFF = 1500;
 const SETTLE = 500;
+const CONTROLS = ["hold", "transfer", "complete", "park", "record", "hangup"];
 const CLOSED = {
   answered_elsewhere: (name) => t("{name}: a colleague has taken the call.", { name }),
   caller_gone: (name) => t("{name} hung up before anyone answered.", { name }),
@@ -159,7 +161,7 @@ export class Pops extends EventTarget {
         if (result !== null && entry.pop.status === "wrap_up") await this.#finish(entry);
       }),
       answer: () => this.#answer(entry),
-      hangUp: () => attempt(() => post(`/live/${path}/hangup`)),
+      controls: new Controls(entry.pop),
       dismiss: () => attempt(() => this.#finish(entry)),
       ready: () => attempt(() => this.ready()),
       moreTime: () => attempt(() => post(`/agents/${encodeURIComponent(document.body.dataset.user)}/more-time`)),
@@ -285,7 +287,7 @@ export class Pops extends EventTarget {
     if (what === "note") view.focusNote();
     else if (what === "result" && this.#results[argument]) actions.result(this.#results[argument]);
     else if (what === "answer" && pop.status === "ringing" && pop.reason !== "dial") actions.answer();
-    else if (what === "hangup" && (pop.status === "talking" || pop.reason === "dial")) actions.hangUp();
+    else if (CONTROLS.includes(what)) return actions.controls.press(what);
     else if (what === "minimise") actions.minimise();
     else if (what === "done" && pop.status === "wrap_up") actions.dismiss();
     else if (what === "ready" && isWrappingUp(pop)) actions.ready();

@@ -3,7 +3,8 @@ import { h } from "./dom.js";
 import { t } from "./words.js";
 
 const KEYS = [
-  ["Alt + A", t("Answer, where the phone obeys")], ["Alt + N", t("Write the note")], ["Alt + 1 … 9", t("Choose a result")], ["Alt + H", t("Hang up")], ["Alt + Enter", t("Finish the card")], ["Alt + R", t("I'm ready for the next call")], ["Alt + T", t("More time after a call")],
+  ["Alt + A", t("Answer, where the phone obeys")], ["Alt + N", t("Write the note")], ["Alt + 1 … 9", t("Choose a result")], ["Alt + O", t("Hold, resume, back to the caller")], ["Alt + T", t("Transfer: a name or a number, then Enter to consult")],
+  ["Alt + J", t("Hand the caller over to who is consulted")], ["Alt + P", t("Park the call")], ["Alt + R", t("Pause the recording, or go on")], ["Alt + H", t("Hang up")], ["Alt + Enter", t("Finish the card")], ["Alt + R", t("I'm ready for the next call")], ["Alt + T", t("More time after a call")],
   ["Alt + W", t("Next card")], ["Alt + M", t("Minimise the card")], ["D", t("Dial a number")], ["/", t("Search")],
   ["G D", t("Go to the desktop")], ["G C", t("Go to contacts")], ["G L", t("Go to the call log")], ["G B", t("Go to the live board")], ["?", t("This sheet")],
 ];
@@ -35,10 +36,14 @@ function withAlt(event, pops) {
   switch (event.code) {
     case "KeyA": return pops.act("answer");
     case "KeyN": return pops.act("note");
+    case "KeyO": return pops.act("hold");
+    // What one does during a call and what after it share a key: only one of them is possible.
+    case "KeyT": return pops.act("transfer") || pops.act("more");
+    case "KeyJ": return pops.act("complete");
+    case "KeyP": return pops.act("park");
+    case "KeyR": return pops.act("record") || pops.act("ready");
     case "KeyH": return pops.act("hangup");
     case "KeyM": return pops.act("minimise");
-    case "KeyR": return pops.act("ready");
-    case "KeyT": return pops.act("more");
     case "Enter": return pops.act("done");
     case "KeyW":
       pops.next();

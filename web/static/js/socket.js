@@ -126,7 +126,7 @@ export class Socket extends EventTarget {
   }
 
   #delta(frame) {
-    const topic = frame.type.startsWith("board.") ? "board" : "pops";
+    const topic = frame.type.startsWith("board.") ? "board" : frame.type === "parked" ? "parked" : "pops";
     const last = this.#topics.get(topic);
     if (last === null || last === undefined || this.#awaiting.has(topic) || frame.seq <= last) return;
     if (frame.seq !== last + 1) {
