@@ -7,18 +7,18 @@ who (401), may they (403), and only then does the handler look at the path, the 
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
 from crm_core.errors import LockedOut
-from crm_core.staff.rules import Role, Scope, User
+from crm_core.staff.rules import Role, Scope, Session, TokenGrant, User
 from web.api.problems import Forbidden, TooManyRequests, Unauthorized
 from web.api.reading import read_form
-from web.services import services
+from web.services import Services, services
 
 COOKIE = "callcard_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -35,6 +35,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 EVERYONE = frozenset(Role)
 SUPERVISORS = frozenset({Role.SUPERVISOR, Role.SALES_HEAD, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What somebody brings to say who they are: the token of a session's cookie, or of the API."""
+
+    via: Literal["cookie", "token"]
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,27 +140,53 @@ async def authorize(request: web.Request, access: Access) -> Principal:
     return principal
 
 
-async def authenticate(request: web.Request, *, prolong: bool = True) -> Principal | None:
-    """Return who is asking, or None. A token in the header wins over the cookie, also when it is wrong.
-
-    Asking prolongs the session unless `prolong` is false: an open page alone keeps nobody signed in.
-    """
+def credential(request: web.Request) -> Credential | None:
+    """Return what a request says who is asking with; a token in the header wins over the cookie, also a wrong one."""
     header = request.headers.get(hdrs.AUTHORIZATION)
-    if header is not None:
-        kind, _, token = header.partition(" ")
-        return await by_token(request, token.strip()) if kind.lower() == "bearer" else None
-    cookie = session_token(request)
-    session = await services(request).staff.session(cookie, prolong=prolong) if cookie else None
-    if session is None or not session.user.active:
+    if header is None:
+        cookie = session_token(request)
+        return Credential("cookie", cookie) if cookie else None
+    kind, _, token = header.partition(" ")
+    bearer = token.strip() if kind.lower() == "bearer" else ""
+    return Credential("token", bearer) if bearer else None
+
+
+async def authenticate(request: web.Request) -> Principal | None:
+    """Return who is asking, or None. Asking prolongs the session."""
+    given = credential(request)
+    if given is None:
         return None
-    return Principal(session.user, Scope.ADMIN, "cookie", session.csrf)
+    if given.via == "token":
+        return await by_token(request, given.token)
+    session = await services(request).staff.session(given.token)
+    return _of_session(session) if session else None
 
 
 async def by_token(request: web.Request, token: str) -> Principal | None:
     """Return whose token this is, or None."""
     grant = await services(request).staff.token(token) if token else None
-    if grant is None or not grant.user.active:
-        return None
+    return _of_grant(grant) if grant else None
+
+
+async def principals(parts: Services, given: Collection[Credential]) -> dict[Credential, Principal]:
+    """Return who stands behind each credential, in a few questions for all; who may not be here is absent.
+
+    It prolongs no session: an open page alone keeps nobody signed in. Raises CrmError.
+    """
+    tokens = {via: {one.token for one in given if one.via == via} for via in ("cookie", "token")}
+    sessions = await parts.staff.sessions(tokens["cookie"]) if tokens["cookie"] else {}
+    grants = await parts.staff.grants(tokens["token"]) if tokens["token"] else {}
+    return {
+        **{Credential("cookie", token): _of_session(session) for token, session in sessions.items()},
+        **{Credential("token", token): _of_grant(grant) for token, grant in grants.items()},
+    }
+
+
+def _of_session(session: Session) -> Principal:
+    return Principal(session.user, Scope.ADMIN, "cookie", session.csrf)
+
+
+def _of_grant(grant: TokenGrant) -> Principal:
     return Principal(grant.user, grant.scope, "token")
 
 

@@ -61,8 +61,6 @@ LINGER_SECONDS: Final = 15.0
 _LARGEST_MESSAGE: Final = 64 * 1024
 _UNSENT_BYTES: Final = 64 * 1024
 _MOST_MISTAKES: Final = 20
-_RECHECKS: Final = 8
-"""Sockets asked about at the same time: the database has other work."""
 logger = logging.getLogger(__name__)
 
 
@@ -91,18 +89,15 @@ class Sockets:
     async def recheck(self, session: str | None = None) -> None:
         """Ask for every socket (of one browser session) whether its user may still be here.
 
-        Called when users, seats or tokens changed, and when a session ended. Raises CrmError, after all were asked.
+        Called when users, seats or tokens changed, and when a session ended. A few questions serve all sockets.
+        Raises CrmError.
         """
-        turns = asyncio.Semaphore(_RECHECKS)
-
-        async def ask(socket: Socket) -> None:
-            async with turns:
-                await socket.recheck()
-
-        sockets = [socket for socket in self._open if session is None or socket.session == session]
-        for error in await asyncio.gather(*map(ask, sockets), return_exceptions=True):
-            if error is not None:
-                raise error
+        sockets = [one for one in self._open if one.principal and (session is None or one.session == session)]
+        if not sockets:
+            return
+        now = await auth.principals(sockets[0].parts, {one.credential for one in sockets if one.credential})
+        # Who is told something may read slowly: nobody waits for the others.
+        await asyncio.gather(*(one.become(now.get(one.credential) if one.credential else None) for one in sockets))
 
     async def close_all(self, code: int) -> None:
         """Close every socket."""
@@ -180,9 +175,10 @@ class Socket:
     def __init__(self, request: web.Request, response: web.WebSocketResponse) -> None:
         self._request = request
         self._response = response
-        self._parts: Services = services(request)
-        self._principal: auth.Principal | None = None
-        self._token: str | None = None
+        self.parts: Services = services(request)
+        self.principal: auth.Principal | None = None
+        """Who signed in here, as last asked."""
+        self.credential: auth.Credential | None = None
         self._feeds: dict[Topic, Feed] = {}
         self._pumps: list[asyncio.Task[None]] = []
         self._group: asyncio.TaskGroup | None = None
@@ -194,7 +190,8 @@ class Socket:
     @property
     def session(self) -> str | None:
         """The browser session this socket came with, None where it came without."""
-        return auth.session_token(self._request)
+        given = self.credential
+        return given.token if given is not None and given.via == "cookie" else None
 
     async def run(self) -> None:
         """Sign in, then answer the client's messages in their order."""
@@ -211,23 +208,22 @@ class Socket:
                 self._group = None
                 for pump in self._pumps:
                     pump.cancel()
-                if Topic.POPS in self._feeds and self._principal is not None:
-                    self._parts.service.agent_offline(self._principal.user.name)
+                if Topic.POPS in self._feeds and self.principal is not None:
+                    self.parts.service.agent_offline(self.principal.user.name)
                 for feed in self._feeds.values():
                     feed.close()
 
-    async def recheck(self) -> None:
-        """Ask again who this is: shut out, out; another role or other phones, told. Raises CrmError."""
-        before = self._principal
+    async def become(self, now: auth.Principal | None) -> None:
+        """Take in who this is by now: shut out, out; another role or other phones, told."""
+        before = self.principal
         if before is None or self._response.closed:
             return
-        now = await self._identify()
         if now is None:
             self._show_out(UNAUTHORIZED)
         elif Topic.BOARD in self._feeds and not now.supervises:
             self._show_out(FORBIDDEN)
         elif now.user != before.user:
-            self._principal = now
+            self.principal = now
             with contextlib.suppress(ConnectionResetError, TimeoutError):
                 await self._send_ready(now)
 
@@ -254,20 +250,20 @@ class Socket:
         principal = await auth.authenticate(self._request) if self._trusted() else None
         if principal is not None:
             self._request[auth.PRINCIPAL] = principal
-            self._principal = principal
+            self.principal, self.credential = principal, auth.credential(self._request)
 
     def _trusted(self) -> bool:
         """Tell whether the cookie may speak for the client: it must not come from a page of somebody else."""
         return auth.COOKIE not in self._request.cookies or auth.same_origin(self._request)
 
     async def _sign_in(self) -> bool:
-        principal = self._principal
+        principal = self.principal
         if principal is None and self._trusted():
             principal = await self._sign_in_by_message()
         if principal is None:
             await self.close(UNAUTHORIZED)
             return False
-        self._principal = principal
+        self.principal = principal
         await self._send_ready(principal)
         return True
 
@@ -286,13 +282,8 @@ class Socket:
             return None
         if not isinstance(frame, Auth):
             return None
-        self._token = frame.token
+        self.credential = auth.Credential("token", frame.token)
         return await auth.by_token(self._request, frame.token)
-
-    async def _identify(self) -> auth.Principal | None:
-        if self._token is not None:
-            return await auth.by_token(self._request, self._token)
-        return await auth.authenticate(self._request, prolong=False)
 
     async def _send_ready(self, principal: auth.Principal) -> None:
         user = principal.user
@@ -324,7 +315,7 @@ class Socket:
                     await self._complain("signed in already")
 
     async def _subscribe(self, group: asyncio.TaskGroup, name: str) -> None:
-        principal = self._principal
+        principal = self.principal
         topic = Topic(name) if name in set(Topic) else None
         if principal is None or topic is None or (topic is Topic.BOARD and not principal.supervises):
             await self.close(FORBIDDEN)
@@ -332,10 +323,10 @@ class Socket:
             self._feeds[topic].resync()
         else:
             subject = _subject(topic, principal.user.name)
-            feed = self._feeds[topic] = Feed(self._parts.bus, subject)
+            feed = self._feeds[topic] = Feed(self.parts.bus, subject)
             self._pumps.append(group.create_task(self._pump(feed)))
             if topic is Topic.POPS:
-                self._parts.service.agent_online(principal.user.name)
+                self.parts.service.agent_online(principal.user.name)
 
     async def _resync(self, name: str) -> None:
         feed = next((feed for topic, feed in self._feeds.items() if topic == name), None)
@@ -362,15 +353,15 @@ class Socket:
                 if call_id is not None:
                     self._tell_delivery(call_id, shown=False)
         except (LaggingError, TimeoutError):
-            self._parts.metrics.slow_sockets.inc()
+            self.parts.metrics.slow_sockets.inc()
             await self.close(TOO_SLOW)
         except ConnectionResetError:
             pass  # the reader sees it too and ends the socket
 
     def _tell_delivery(self, call_id: str, *, shown: bool) -> None:
-        if self._principal is not None and Topic.POPS in self._feeds:
-            user, at = self._principal.user.name, self._parts.clock()
-            self._parts.service.delivered(Receipt(call_id, user, self._id, self._tab, at, shown))
+        if self.principal is not None and Topic.POPS in self._feeds:
+            user, at = self.principal.user.name, self.parts.clock()
+            self.parts.service.delivered(Receipt(call_id, user, self._id, self._tab, at, shown))
 
     async def _send(self, frame: ServerFrame) -> None:
         await self._send_bytes(encode(frame))

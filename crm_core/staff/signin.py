@@ -1,9 +1,12 @@
 """What signs people and programs in: passwords, browser sessions, API tokens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
 
 from crm_core.db import Database
 from crm_core.errors import LockedOut, NotFound
@@ -21,6 +24,9 @@ FAILURES = 10
 LOCKED_SECONDS = 1800.0
 TOKEN_PREFIX = "cc_"  # noqa: S105 not a secret: lets secret scanners recognise ours
 USER_AGENT_LETTERS = 200
+AT_ONCE = 500
+"""Tokens in one question."""
+FEW_USERS = 20
 
 
 class SignIns:
@@ -66,29 +72,33 @@ class SignIns:
             await connection.execute(insert(SignIn), row)
         return made
 
-    async def session(self, token: str, *, prolong: bool = True) -> Session | None:
+    async def session(self, token: str) -> Session | None:
         """Find the session of a cookie; None when unknown, expired, or the user was shut out.
 
-        Finding it counts as using it, unless `prolong` is false.
+        Finding it counts as using it.
         """
+        session = (await self.sessions([token])).get(token)
         now = self._clock()
-        query = select(SignIn.user_id, SignIn.csrf, SignIn.expires_at).where(
-            SignIn.token_hash == hash_token(token), SignIn.expires_at > now
-        )
+        if session is None or session.expires_at >= now + SESSION_SECONDS - ROLL_SECONDS:
+            return session
+        async with self._db.write() as connection:
+            mine = SignIn.token_hash == hash_token(token)
+            await connection.execute(update(SignIn).where(mine).values(expires_at=now + SESSION_SECONDS))
+        return replace(session, expires_at=now + SESSION_SECONDS)
+
+    async def sessions(self, tokens: Collection[str]) -> dict[str, Session]:
+        """Find the sessions of many cookies at once, by token; those `session` returns None for are absent.
+
+        Finding them here does not count as using them.
+        """
+        row = SignIn
+        columns = (row.token_hash, row.user_id, row.csrf, row.expires_at)
+        query = select(*columns).where(row.expires_at > self._clock())
+        found: dict[str, Session] = {}
         async with self._db.read() as connection:
-            found = (await connection.execute(query)).one_or_none()
-            if found is None:
-                return None
-            user = (await self._users(connection, UserRow.id == found.user_id)).get(found.user_id)
-        if user is None or not user.active:
-            return None
-        expires_at = found.expires_at
-        if prolong and expires_at < now + SESSION_SECONDS - ROLL_SECONDS:
-            expires_at = now + SESSION_SECONDS
-            async with self._db.write() as connection:
-                mine = SignIn.token_hash == hash_token(token)
-                await connection.execute(update(SignIn).where(mine).values(expires_at=expires_at))
-        return Session(user, found.csrf, expires_at)
+            for token, one, user in await self._behind(connection, query, row.token_hash, tokens):
+                found[token] = Session(user, one.csrf, one.expires_at)
+        return found
 
     async def end_session(self, token: str) -> None:
         """Sign a browser out; silently nothing for an unknown token."""
@@ -112,15 +122,36 @@ class SignIns:
 
     async def token(self, text: str) -> TokenGrant | None:
         """Find what a bearer token stands for; None when unknown or revoked, or the user was shut out."""
-        query = select(ApiToken.id, ApiToken.user_id, ApiToken.scope).where(
-            ApiToken.token_hash == hash_token(text), ApiToken.revoked_at.is_(None)
-        )
+        return (await self.grants([text])).get(text)
+
+    async def grants(self, texts: Collection[str]) -> dict[str, TokenGrant]:
+        """Find what many bearer tokens stand for at once, by text; those `token` returns None for are absent."""
+        row = ApiToken
+        query = select(row.token_hash, row.id, row.user_id, row.scope).where(row.revoked_at.is_(None))
+        found: dict[str, TokenGrant] = {}
         async with self._db.read() as connection:
-            found = (await connection.execute(query)).one_or_none()
-            if found is None:
-                return None
-            user = (await self._users(connection, UserRow.id == found.user_id)).get(found.user_id)
-        return TokenGrant(user, Scope(found.scope), found.id) if user is not None and user.active else None
+            for text, one, user in await self._behind(connection, query, row.token_hash, texts):
+                found[text] = TokenGrant(user, Scope(one.scope), one.id)
+        return found
+
+    async def _behind(
+        self, connection: AsyncConnection, query: Select[Any], key: InstrumentedAttribute[str], tokens: Collection[str]
+    ) -> list[tuple[str, Any, User]]:
+        """Return each token that stands for an active user, with its row and the user."""
+        by_hash = {hash_token(token): token for token in tokens}
+        hashes = list(by_hash)
+        rows: list[Any] = []
+        for start in range(0, len(hashes), AT_ONCE):
+            rows += (await connection.execute(query.where(key.in_(hashes[start : start + AT_ONCE])))).all()
+        ids = {row.user_id for row in rows}
+        # Few are asked for one by one; many cost less when everybody is read.
+        which = UserRow.id.in_(ids) if len(ids) <= FEW_USERS else None
+        users = await self._users(connection, which) if ids else {}
+        return [
+            (by_hash[row.token_hash], row, users[row.user_id])
+            for row in rows
+            if row.user_id in users and users[row.user_id].active
+        ]
 
     async def revoke_token(self, key: str | int) -> None:
         """Revoke a token by its text or id; raises NotFound."""
