@@ -159,15 +159,18 @@ class Database:
                     yield connection
 
     async def fetch_json(self, statement: Statement, *parameters: object) -> str:
-        """Run a one-value look-up on the driver itself; raises DatabaseUnavailable."""
+        """Run a look-up whose answer is one JSON text on the driver itself; raises DatabaseUnavailable."""
+        return str(await self.fetch_value(statement, *parameters))
+
+    async def fetch_value(self, statement: Statement, *parameters: object) -> object:
+        """Run a look-up of one row with one value on the driver itself; raises DatabaseUnavailable."""
         with self._translated():
             if self.dialect == "sqlite":
                 reader = self._sqlite_reader or await self._open_sqlite_reader()
                 rows = await reader.execute_fetchall(statement.sqlite, parameters)
-                value = next(iter(rows))[0]
-            else:
-                value = await self._fetch_postgresql(statement, parameters)
-        return str(value)
+                value: object = next(iter(rows))[0]
+                return value
+            return await self._fetch_postgresql(statement, parameters)
 
     async def _fetch_postgresql(self, statement: Statement, parameters: Sequence[object]) -> object:
         pool = self._postgresql or await self._open_postgresql()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from crm_core.among import among
 from crm_core.calls.tables import CallTable
 from crm_core.people.tables import PhoneRow
 from crm_core.work.rules import (
@@ -72,7 +73,7 @@ async def follow(connection: AsyncConnection, now: float) -> int:
         return 0
     for key in await _concerned(connection, sorted({mark.call_id for mark in marks})):
         await judge_client(connection, key, now)
-    await connection.execute(delete(FollowUpRow).where(FollowUpRow.id.in_([mark.id for mark in marks])))
+    await connection.execute(delete(FollowUpRow).where(among(connection, FollowUpRow.id, [mark.id for mark in marks])))
     return len(marks)
 
 
@@ -103,7 +104,7 @@ async def _concerned(connection: AsyncConnection, calls: Sequence[str]) -> list[
     Most calls are answered and concern nobody who waits: they cost two reads for all of them together.
     """
     row = CallTable
-    query = select(row.contact_id, row.number_key, *_FACTS).where(row.id.in_(calls))
+    query = select(row.contact_id, row.number_key, *_FACTS).where(among(connection, row.id, calls))
     first: dict[str, None] = {}
     contacts: set[int] = set()
     numbers: set[str] = set()
@@ -114,14 +115,19 @@ async def _concerned(connection: AsyncConnection, calls: Sequence[str]) -> list[
             first[key] = None
         contacts |= {contact_id} if contact_id is not None else set()
         numbers |= {number_key} if number_key else set()
-    having = select(PhoneRow.contact_id).where(PhoneRow.number_key.in_(numbers))
-    parts = select(TaskCallRow.task_id).where(TaskCallRow.call_id.in_(calls))
+    having = select(PhoneRow.contact_id).where(among(connection, PhoneRow.number_key, numbers))
+    parts = select(TaskCallRow.task_id).where(among(connection, TaskCallRow.call_id, calls))
     waits = and_(
         TaskRow.closed_at.is_(None),
-        or_(TaskRow.contact_id.in_(contacts), TaskRow.number_key.in_(numbers), TaskRow.contact_id.in_(having)),
+        or_(
+            among(connection, TaskRow.contact_id, contacts),
+            among(connection, TaskRow.number_key, numbers),
+            TaskRow.contact_id.in_(having),
+        ),
     )
     known = select(TaskRow.client_key).where(
-        TaskRow.kind == CALLBACK, or_(waits, TaskRow.id.in_(parts), TaskRow.closed_call.in_(calls))
+        TaskRow.kind == CALLBACK,
+        or_(waits, TaskRow.id.in_(parts), among(connection, TaskRow.closed_call, calls)),
     )
     others = (await connection.execute(known.distinct().order_by(TaskRow.client_key))).scalars()
     return list(first | dict.fromkeys(key for key in others if key is not None))
