@@ -53,6 +53,8 @@ class _Lane:
         self.items: deque[Item | _Passed | _Wait] = deque()
         self.late: dict[str, Item] = {}
         self.filled = asyncio.Event()
+        self.busy = False
+        """Whether an item is being handled."""
 
     def put(self, item: Item | _Passed | _Wait, call_id: str) -> bool:
         """Take an item; False when the lane was full and only the call's newest state is kept."""
@@ -79,6 +81,7 @@ class Lanes:
     def __init__(self, handle: Handler, *, count: int = LANES, size: int = LANE_SIZE) -> None:
         self._handle = handle
         self._lanes = tuple(_Lane(size) for _ in range(count))
+        self._running = False
         self.overflows = 0
 
     def put(self, item: Item) -> None:
@@ -97,9 +100,18 @@ class Lanes:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for number, lane in enumerate(self._lanes):
-                group.create_task(self._work(lane), name=f"lane {number}")
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number, lane in enumerate(self._lanes):
+                    group.create_task(self._work(lane), name=f"lane {number}")
+                self._running = True
+        finally:
+            self._running = False
+
+    def idle(self, call_id: str) -> bool:
+        """Tell whether the call's lane works and has nothing to do, so that what comes now need not go through it."""
+        lane = self._lane(call_id)
+        return self._running and not (lane.busy or lane.items or lane.late)
 
     def followed(self, call_id: str) -> bool:
         """Tell whether the next item of the call's lane is another change of the same call."""
@@ -134,11 +146,14 @@ class Lanes:
                 await self._finish(lane, item)
 
     async def _finish(self, lane: _Lane, item: Item) -> None:
+        lane.busy = True
         try:
             await self._handle(item)
         except asyncio.CancelledError:
             lane.items.appendleft(item)  # the stop handles it from the start
             raise
+        finally:
+            lane.busy = False
 
 
 async def _meet(event: asyncio.Event) -> None:

@@ -1,14 +1,16 @@
 """The product on one screen: change -> number -> card -> decide -> write -> publish.
 
-The path of a pop is short on purpose: one cached number, one statement, one encoding. The row's write is issued before
-the push and not awaited; the next change of the same call waits for it. What is not urgent (traces, the board, phones
-nobody sits at) is done by loops beside it. Whatever fails here costs one change at most, never the stream.
+The path of a pop is short on purpose: one cached number, one statement, one encoding, and no waiting at all where the
+caller is known by the time the phone rings. The row's write is issued before the push and not awaited; the next change
+of the same call waits for it. What is not urgent (traces, the board, phones nobody sits at) is done by loops beside it.
+Whatever fails here costs one change at most, never the stream.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -177,7 +179,7 @@ class Service:
         for told in changes:
             change = phones.named(told, self._seats.written)
             self._board.apply(change)
-            if isinstance(change, CallChange):
+            if isinstance(change, CallChange) and not self._done_at_once(change):
                 self._lanes.put(change)
         self._board_changed.set()
 
@@ -330,12 +332,32 @@ class Service:
     # The path of a pop.
 
     async def _handle(self, item: Item) -> None:
-        """Handle one change of a call; the border where an error costs this change and no more."""
-        try:
+        with self._border(item):
             if isinstance(item, Adopted):
                 await self._take_over(item.call)
             else:
                 await self._step(item)
+
+    def _done_at_once(self, change: CallChange) -> bool:
+        """Handle a change that has nothing to wait for; False: it must go through its lane.
+
+        A phone rings some milliseconds after its call began: by then the caller is known and the row is written.
+        """
+        call = change.call
+        if not self._lanes.idle(call.id) or self.writer.writes(call.id):
+            return False
+        with self._border(change):
+            live = self._callers.meet(call, self._seats)
+            if self._callers.must_ask(live, change.kind) or self._must_read(change):
+                return False
+            self._decide(change, live)
+        return True
+
+    @contextmanager
+    def _border(self, item: Item) -> Iterator[None]:
+        """Let an error cost this change and no more."""
+        try:
+            yield
         except Exception:
             self.failed_changes += 1
             logger.exception("a change of call %s could not be handled", item.call.id)
@@ -349,12 +371,21 @@ class Service:
             self._found(live)
         if change.kind is ChangeKind.ABSORBED and change.absorbed is not None:
             self._absorb(live, change.absorbed)
-        elif change.kind is ChangeKind.RINGING and (call.transfers or call.answered_at is not None):
+        elif self._must_read(change):
             await self._callers.read_notes(live)
-        user = self._seats.user(change.extension)
+        self._decide(change, live)
+
+    def _must_read(self, change: CallChange) -> bool:
+        """Tell whether the database is needed before the change can be shown, though the caller is known."""
+        call = change.call
+        comes_over = change.kind is ChangeKind.RINGING and (call.transfers or call.answered_at is not None)
+        return bool(comes_over) or change.kind is ChangeKind.ABSORBED
+
+    def _decide(self, change: CallChange, live: LiveCall) -> None:
+        call, user = change.call, self._seats.user(change.extension)
         if not self._unseen(change):
+            # The loop keeps the order of what is issued: the row is on its way before a socket gets the frame.
             self.writer.put(live.row())
-            await asyncio.sleep(0)  # the write is on its way before anyone is told
         dismissed = self._pops.is_dismissed(user, call.id)
         actions = self._pops.decide(change, user, self._make(live))
         self._publish(actions)
@@ -362,19 +393,11 @@ class Service:
         for action in actions:
             if isinstance(action, Show):
                 live.popped[action.user] = arrived_at
-                if change.cause is not None:  # a snapshot tells late what it tells
-                    self._popped(call.pbx, arrived_at)
+                self._on_pop(max(0.0, self._clock() - arrived_at))
         online, now = user in self._presence.online, self._clock()
         steps = traces.decided(change, user, actions, now, online=online, dismissed=dismissed)
         self.writer.trace(call.id, *steps)
         self._after(change, user)
-
-    def _popped(self, pbx: str, arrived_at: float) -> None:
-        """Measure how long a card took."""
-        now = self._clock()
-        took = max(0.0, now - arrived_at)
-        self._on_pop(took)
-        self._board.strip.popped(pbx, now, took)
 
     def _unseen(self, change: CallChange) -> bool:
         """Tell whether a change may go without a write of its own: nobody sees the call, and its next change is here.

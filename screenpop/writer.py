@@ -55,6 +55,10 @@ class Writer:
         """Whether a call is not in the database as it is now."""
         return call_id in self._dirty or call_id in self._tasks
 
+    def writes(self, call_id: str) -> bool:
+        """Whether `written` would wait for a call."""
+        return call_id in self._tasks and not self.failing and not self._slow
+
     @property
     def failing(self) -> bool:
         """Whether the last write failed and has not been made up for."""
@@ -88,8 +92,8 @@ class Writer:
 
     async def written(self, call_id: str, seconds: float) -> None:
         """Wait until what was put of a call is written; at most `seconds`, not at all while writes hang or fail."""
-        task = self._tasks.get(call_id)
-        if task is not None and not self.failing and not self._slow:
+        if self.writes(call_id):
+            task = self._tasks[call_id]
             _, hanging = await asyncio.wait({task}, timeout=seconds)
             self._slow = bool(hanging)
 

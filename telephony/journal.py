@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from telephony.calls import Line
 from telephony.pipeline import retell
 from telephony.records import CallRecord, Surprise
@@ -23,6 +25,7 @@ MOST_PENDING = 32 * 1024 * 1024
 """Bytes kept in memory while the disk is slow or full."""
 
 _Entry = tuple[float, bytes]
+_ENCODER = msgspec.json.Encoder()
 
 
 class NotAJournalError(Exception):
@@ -173,7 +176,11 @@ def replay(path: Path, line: Line) -> Iterator[CallRecord | Surprise]:
 
 def _line(at: float, block: bytes) -> bytes:
     raw = block.decode("utf-8", "surrogateescape") + "\r\n\r\n"
-    return json.dumps({"t": at, "raw": raw}).encode() + b"\n"
+    try:
+        # Half a second's messages at once: the thread must not keep the event loop from its turn.
+        return _ENCODER.encode({"t": at, "raw": raw}) + b"\n"
+    except UnicodeEncodeError:  # bytes that are no UTF-8
+        return json.dumps({"t": at, "raw": raw}).encode() + b"\n"
 
 
 def _entry(line: bytes) -> _Entry | None:

@@ -63,6 +63,8 @@ class Tracker(Supervision):
         self._journal = journal
         self._deliver = deliver
         self._clock = clock
+        self._told = False
+        """Whether the delivery at hand changed anything."""
         self._bad = 0
         self._passed_over = 0
         self._looked_at = 0.0
@@ -137,9 +139,11 @@ class Tracker(Supervision):
     async def _follow(self) -> None:
         deliveries = self.link.deliveries
         while True:
+            self._told = False
             self._take(await deliveries.get())
             for _ in range(BATCH):
-                if deliveries.empty():
+                # What was told must reach a browser now, and not after all that came in the same breath.
+                if self._told or deliveries.empty():
                     break
                 self._take(deliveries.get_nowait())
             self.meter.handled(self._clock())
@@ -194,6 +198,7 @@ class Tracker(Supervision):
                 if self.surprises & (self.surprises - 1) == 0:
                     log.warning("%s: surprise %d: %s", self.pbx, self.surprises, surprise)
             if step.changes:
+                self._told = True
                 self._deliver(step.changes)
         except Exception:
             self._bad += 1

@@ -135,7 +135,11 @@ class SignIns:
         return found
 
     async def _behind(
-        self, connection: AsyncConnection, query: Select[Any], key: InstrumentedAttribute[str], tokens: Collection[str]
+        self,
+        connection: AsyncConnection,
+        query: Select[*tuple[Any, ...]],
+        key: InstrumentedAttribute[str],
+        tokens: Collection[str],
     ) -> list[tuple[str, Any, User]]:
         """Return each token that stands for an active user, with its row and the user."""
         by_hash = {hash_token(token): token for token in tokens}

@@ -128,6 +128,27 @@ async def test_tokens_stand_for_user_and_scope_until_revoked(staff: Staff) -> No
         await staff.create_token("bob", Scope.READ)
 
 
+async def test_many_are_asked_about_at_once_and_who_is_shut_out_is_not_among_them(staff: Staff, clock: Clock) -> None:
+    users = [await add(staff, f"user{number}", f"30{number:02}") for number in range(25)]
+    late = await staff.create_session(users[0].id)
+    clock.now += 8 * 3600
+    sessions = [(await staff.create_session(user.id)).token for user in users]
+    tokens = [await staff.create_token(user.name, Scope.READ) for user in users]
+    await staff.deactivate("user3")
+    await staff.end_session(sessions[4])
+    clock.now += 7 * 3600
+    found = await staff.sessions([*sessions, late.token, "another"])
+    assert {token: session.user for token, session in found.items()} == {
+        token: user for number, (token, user) in enumerate(zip(sessions, users, strict=True)) if number not in {3, 4}
+    }
+    granted = await staff.grants([*tokens, "cc_other"])
+    assert [granted[token].user for number, token in enumerate(tokens) if number != 3] == [*users[:3], *users[4:]]
+    assert len(granted) == 24
+    assert (await staff.sessions([]), await staff.grants([])) == ({}, {})
+    clock.now += 8 * 3600
+    assert await staff.sessions(sessions) == {}, "to be asked about is not to be used"
+
+
 async def test_no_secret_is_stored(staff: Staff, db: Database) -> None:
     ana = await add(staff, "ana")
     session = await staff.create_session(ana.id)

@@ -131,3 +131,21 @@ async def test_a_change_knows_whether_the_next_one_of_its_call_is_here() -> None
             lanes.put(change)
         await seen.wait_for(4)
     assert followed == [True, False, False, False]
+
+
+async def test_a_lane_is_idle_when_it_works_and_has_nothing_to_do() -> None:
+    seen = Seen()
+    gate = seen.gates["C1"] = asyncio.Event()
+    async with running(seen, count=1) as lanes:
+        assert not lanes.idle("C1"), "it does not work yet"
+        lanes.put(Scene(inbound("C2")).started())
+        assert not lanes.idle("C1"), "something waits"
+        await seen.wait_for(1)
+        await asyncio.sleep(0)
+        assert lanes.idle("C1")
+        lanes.put(Scene(inbound("C1")).started())
+        await asyncio.sleep(0)
+        assert not lanes.idle("C1"), "something is being handled"
+        gate.set()
+        await seen.wait_for(2)
+    assert not lanes.idle("C1"), "nobody is there to handle anything"

@@ -39,6 +39,22 @@ async def test_a_known_caller_pops_with_the_card(house: House) -> None:
     assert len(house.latencies) == 1
 
 
+async def test_a_ring_waits_for_nothing_when_the_caller_is_known_by_then(house: House) -> None:
+    await claire(house)
+    ana = await house.screen("ana")
+    scene = Scene(inbound(number="8 495 123-45-67"))
+    house.tell(scene.started())
+    await house.row("C1", lambda row: row is not None and row.contact)
+    await house.service.caught_up()
+    scene.at = house.clock.now
+    house.tell(scene.rings("2001"))
+    assert len(house.latencies) == 1, "decided before anything else had its turn"
+    assert house.service.writer.holds("C1"), "and the row is on its way"
+    assert (await ana.next())["card"]["contact"]["name"] == "Claire Durand"
+    house.tell(scene.answers("2001"), scene.ends())
+    assert [(await ana.next())["status"] for _ in range(2)] == ["talking", "wrap_up"]
+
+
 async def test_the_row_exists_from_the_first_sign_of_the_call(house: House) -> None:
     house.tell(Scene(inbound()).started())
     row = await house.row("C1")

@@ -2,10 +2,14 @@
 
 import argparse
 import asyncio
+import sys
+from typing import Final
 
 from web import settings
 from web.commands.command import CommandFailed, Commands
 from web.frontend import vendor
+
+SWITCH_SECONDS: Final = 0.0005
 
 
 def register(commands: Commands) -> None:
@@ -31,6 +35,8 @@ def run_serve(_: argparse.Namespace) -> None:
     check_browser_files()
     chosen = settings.load()
     start_logging(chosen)
+    # A thread that computes keeps the event loop waiting this long for its turn; Python's own 5 ms are a late card.
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(chosen))
 
