@@ -72,6 +72,7 @@ def live(calls: int) -> Day:
         told.most_at_once = max(told.most_at_once, len(book.calls))
         if len(told.memory) < QUARTERS and told.ended >= calls * len(told.memory) / QUARTERS:
             told.memory.append(_resident())
+            sys.stderr.write(f"bench: {told.ended:,} of {calls:,} calls, {told.memory[-1] >> 20} MB\n")
     _count(told, sweep(book, at + SETTLED_SECONDS))
     told.seconds = time.process_time() - began
     told.memory.append(_resident())

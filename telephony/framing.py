@@ -19,6 +19,7 @@ _TAIL = 3
 """Bytes of the block's end that may already be here while the rest is still on its way."""
 _ACTION_ID = b"\r\nActionID: "
 _MOST_NAMES: Final = 1_000
+_LONGEST_NAME: Final = 100
 _Verdict = Telling | bool
 """What becomes of an event, by its first line alone: picked, skipped, or what a header of it says."""
 _NO_BARE_LINE_FEED: Final = (None, "\r\n", "\r", ("\r", "\r\n"))
@@ -104,7 +105,7 @@ class Framer:
     def _learn(self, line: bytes) -> None:
         """Remember the first line of an event that nobody wants."""
         unwanted = self._wanted is not None and line.startswith(b"Event: ") and line[7:] not in self._wanted
-        if unwanted and len(self._verdicts) < _MOST_NAMES:
+        if unwanted and len(line) <= _LONGEST_NAME and len(self._verdicts) < _MOST_NAMES:
             self._verdicts[line] = False
 
     def _pick(self, blocks: list[bytes]) -> list[bytes]:

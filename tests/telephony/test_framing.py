@@ -60,6 +60,14 @@ def test_a_name_once_found_unwanted_still_passes_with_an_action_id() -> None:
     assert one.skipped == 4
 
 
+def test_names_without_number_or_end_are_skipped_and_fill_no_memory() -> None:
+    one = framer()
+    events = (b"Event: %s\r\nA: 1\r\n\r\n" % name for number in range(3000) for name in (b"X%d" % number, b"Y" * 5000))
+    assert one.feed(b"".join(events)) == []
+    assert one.skipped == 6000
+    assert sum(map(len, one._verdicts)) < 100_000
+
+
 def test_an_event_of_one_line_is_no_shorter_name() -> None:
     one = framer()
     assert [one.feed(b"Event: Hangup\r\n\r\n") for _ in range(3)] == [[b"Event: Hangup"]] * 3

@@ -16,9 +16,12 @@ from tests.telephony.traffic import Trace, day, traces
 
 TICK = 0.1
 RATE = 50.0
-KINDS = [Trace(path, TICK) for path in traces()]
-EVERY_KIND = sum(kind.calls for kind in KINDS)
 FEW = 20
+
+
+@pytest.fixture(scope="module")
+def kinds() -> list[Trace]:
+    return [Trace(path, TICK) for path in traces()]
 
 
 def held(thing: object) -> int:
@@ -48,20 +51,23 @@ def follow(book: CallBook, framer: Framer, traffic: Iterable[Block]) -> int:
     return most
 
 
-def test_after_many_calls_of_every_kind_the_book_holds_what_it_held_after_some(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_many_calls_of_every_kind_the_book_holds_what_it_held_before(
+    kinds: list[Trace], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(channels, "REMEMBERED_HANGUPS", FEW)
     book, framer = new_book(), Framer()
     book.recent_originates = deque(maxlen=FEW)
     rounds = 10
-    assert follow(book, framer, day(KINDS, rounds * EVERY_KIND, RATE, TICK)) > FEW
+    calls = rounds * sum(kind.calls for kind in kinds)
+    assert follow(book, framer, day(kinds, calls, RATE, TICK)) > FEW
     once = held(book)
-    follow(book, framer, day(KINDS, rounds * EVERY_KIND, RATE, TICK, first=rounds * len(KINDS)))
+    follow(book, framer, day(kinds, calls, RATE, TICK, first=rounds * len(kinds)))
     assert held(book) == once
 
 
-def test_an_idle_book_holds_queues_phones_and_what_is_bounded() -> None:
+def test_an_idle_book_holds_queues_phones_and_what_is_bounded(kinds: list[Trace]) -> None:
     book = new_book()
-    follow(book, Framer(), day(KINDS, EVERY_KIND, RATE, TICK))
+    follow(book, Framer(), day(kinds, 100, RATE, TICK))
     assert (book.calls, book.by_channel, book.adopted, book.failed_originates) == ({}, {}, set(), [])
     assert (book.graph.channels, book.graph.bridges, book.graph.names) == ({}, {}, {})
     assert not any(queue.waiting for queue in book.queues.queues.values())

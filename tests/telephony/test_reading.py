@@ -1,5 +1,7 @@
 """Reading a block by its pattern and reading it line by line are the same, whatever is wrong with the block."""
 
+from functools import cache
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,16 +11,25 @@ from telephony.framing import Framer
 from telephony.headers import headers
 from tests.telephony.recording import all_recordings, blocks_of
 
-RECORDED = sorted(
-    {
-        block
-        for path in all_recordings()
-        for _, raw in blocks_of(path)
-        for block in Framer().feed(raw.strip() + b"\r\n\r\n")
-    }
-)
-USUAL = [block for block in RECORDED if block[: block.find(b"\r")] in reading._USUAL]
-ONE_OF_EACH = list({block[: block.find(b"\r")]: block for block in USUAL}.values())
+
+@cache
+def recorded() -> list[bytes]:
+    framed = (Framer().feed(raw.strip() + b"\r\n\r\n") for path in all_recordings() for _, raw in blocks_of(path))
+    return sorted({block for blocks in framed for block in blocks})
+
+
+@cache
+def usual() -> list[bytes]:
+    return [block for block in recorded() if first_line(block) in reading._USUAL]
+
+
+@cache
+def one_of_each() -> list[bytes]:
+    return list({first_line(block): block for block in usual()}.values())
+
+
+def first_line(block: bytes) -> bytes:
+    return block[: block.find(b"\r")]
 
 
 def by_lines(block: bytes) -> object:
@@ -26,19 +37,19 @@ def by_lines(block: bytes) -> object:
 
 
 def test_every_recorded_block_is_read_as_it_is_line_by_line() -> None:
-    assert [reading.read(block, 1.0) for block in RECORDED] == [by_lines(block) for block in RECORDED]
+    assert [reading.read(block, 1.0) for block in recorded()] == [by_lines(block) for block in recorded()]
 
 
 def test_nearly_all_frequent_events_of_a_pbx_of_today_have_the_usual_layout() -> None:
     """A pattern that matches nothing would be right as well, and slow."""
     patterns = {line: matched for line, (matched, _) in reading._USUAL.items()}
-    usual = [block for block in USUAL if patterns[block[: block.find(b"\r")]](block.decode("utf-8", "replace"))]
-    assert len(usual) > 0.9 * len(USUAL)
-    assert {block[: block.find(b"\r")] for block in usual} == set(patterns)
+    matched = [block for block in usual() if patterns[first_line(block)](block.decode("utf-8", "replace"))]
+    assert len(matched) > 0.9 * len(usual())
+    assert set(map(first_line, matched)) == set(patterns)
 
 
 def test_the_pbx_s_own_time_is_taken() -> None:
-    block = next(block for block in ONE_OF_EACH if block.startswith(b"Event: Newchannel\r"))
+    block = next(block for block in one_of_each() if block.startswith(b"Event: Newchannel\r"))
     stamped = block.replace(b"\r\nChannel: ", b"\r\nTimestamp: 1795291188.25\r\nChannel: ", 1)
     mangled = block.replace(b"\r\nChannel: ", b"\r\nTimestamp: 17952x\r\nChannel: ", 1)
     events = [reading.read(each, 1.0) for each in (stamped, mangled)]
@@ -46,7 +57,7 @@ def test_the_pbx_s_own_time_is_taken() -> None:
 
 
 def test_a_hidden_number_shows_in_the_variables_that_follow_the_channel() -> None:
-    block = next(block for block in ONE_OF_EACH if block.startswith(b"Event: Newchannel\r"))
+    block = next(block for block in one_of_each() if block.startswith(b"Event: Newchannel\r"))
     variables = b"\r\nChanVariable: DID=1\r\nChanVariable: CALLERID(pres)=%s\r\nChanVariable: X=CALLERID(pres)=prohib"
     events = [reading.read(block + variables % value, 1.0) for value in (b"prohib_not_screened", b"allowed", b"")]
     assert [event.party.hidden for event in events if isinstance(event, Newchannel)] == [True, False, False]
@@ -64,7 +75,7 @@ _ODD_LINES = st.sampled_from([
 
 
 @settings(max_examples=400, deadline=None)
-@given(block=st.sampled_from(ONE_OF_EACH), data=st.data())
+@given(block=st.deferred(lambda: st.sampled_from(one_of_each())), data=st.data())
 def test_whatever_is_wrong_with_a_block_it_is_read_as_line_by_line(block: bytes, data: st.DataObject) -> None:
     lines = block.decode().split("\r\n")
     for _ in range(data.draw(st.integers(0, 3))):
