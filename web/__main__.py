@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -28,7 +29,9 @@ from crm_core.numbers import Numbering
 from crm_core.people.store import People
 from crm_core.recordings.collector import Collector
 from crm_core.recordings.folder import Folder
+from crm_core.recordings.http import HttpPlace
 from crm_core.recordings.places import Source, Sources
+from crm_core.recordings.retention import Sweeper
 from crm_core.recordings.store import Recordings
 from crm_core.staff.store import Staff
 from crm_core.voicemail.spool import Spool
@@ -60,6 +63,8 @@ REVISION_SECONDS: Final = 0.5
 """How often the service asks whether another process changed users, phones or tokens."""
 FOLLOW_SECONDS: Final = 0.5
 """How soon a written call opens or closes a callback."""
+SWEEP_SECONDS: Final = 6 * 3600.0
+"""How often recordings and messages that are too old are looked for."""
 RESTART_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 75.0
 """So long a connection may stay without a whole request's head."""
@@ -170,6 +175,7 @@ class Node:
                 await stop.wait()
             finally:
                 await runner.cleanup()
+                await parts.sources.close()
                 for task in tasks:
                     task.cancel()
 
@@ -212,6 +218,7 @@ class Node:
             group.create_task(_forever("links", LinkWatch(self._trackers, self.services.service).run))
             group.create_task(_forever("pauses", self._pausing.run))
             group.create_task(_forever("voicemail", self._mailboxes.run))
+            group.create_task(_forever("retention", self._keep_for_so_long))
             for address in self._settings.ami:
                 watched = asyncio.Event()
                 group.create_task(_forever(f"PBX {address.name}", partial(self._watch, address, watched)))
@@ -258,6 +265,19 @@ class Node:
                 logger.warning("callbacks wait for the database: %s", error)
             await asyncio.sleep(FOLLOW_SECONDS)
 
+    async def _keep_for_so_long(self) -> None:
+        """Delete recordings and messages that were kept for long enough, now and several times a day."""
+        sweeper = retention(self._settings, self.services)
+        while True:
+            try:
+                swept = await sweeper.sweep()
+            except CrmError as error:
+                logger.warning("what is too old is deleted later: %s", error)
+            else:
+                if swept.recordings or swept.voicemails or swept.unreachable:
+                    logger.info("kept for long enough: %s", swept)
+            await asyncio.sleep(SWEEP_SECONDS)
+
     def _deliver(self, name: str, changes: Sequence[Change]) -> None:
         """Hand on what changed at a PBX; first to those who show it."""
         self.services.service.submit(name, changes)
@@ -294,9 +314,11 @@ def recording_sources(settings: Settings) -> Sources:
     return Sources(
         {
             pbx: Source(
-                Folder(folder), prefixes.get(pbx) or prefixes.get("") or MONITOR, patterns.get(pbx) or patterns.get("")
+                Folder(where) if isinstance(where, Path) else HttpPlace(where),
+                prefixes.get(pbx) or prefixes.get("") or MONITOR,
+                patterns.get(pbx) or patterns.get(""),
             )
-            for pbx, folder in settings.recordings.items()
+            for pbx, where in settings.recordings.items()
         }
     )
 
@@ -305,6 +327,11 @@ def voicemail_spools(settings: Settings) -> dict[str, Spool]:
     """Return the mailboxes of each PBX by its name; a spool without a name is the first PBX's."""
     first = settings.ami[0].name if settings.ami else "main"
     return {pbx or first: Spool(folder) for pbx, folder in settings.voicemail.items()}
+
+
+def retention(settings: Settings, parts: Services) -> Sweeper:
+    """Return what deletes recordings and messages that were kept for long enough."""
+    return Sweeper(settings.retention, parts.recordings, parts.sources, parts.voicemails, parts.spools)
 
 
 async def serve(

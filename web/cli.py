@@ -13,6 +13,7 @@ from web.commands import (
     doctor,
     journal,
     openapi,
+    recordings,
     service,
     staff,
     watch,
@@ -50,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser with every command."""
     parser = argparse.ArgumentParser(prog="callcard", description="Call-centre CRM for companies that run Asterisk.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (service, doctor, staff, contacts, calls, journal, backup, openapi, watch):
+    for module in (service, doctor, staff, contacts, calls, journal, recordings, backup, openapi, watch):
         module.register(commands)
     return parser
 

@@ -10,13 +10,16 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from crm_core.recordings.paths import Pattern
-from crm_core.recordings.rules import AgentsMay
+from crm_core.recordings.rules import AgentsMay, Retention
 from telephony.addresses import AmiAddress, parse_ami_urls
 from telephony.sources import LogAddress, parse_log_urls
+
+if TYPE_CHECKING:
+    from crm_core.recordings.http import HttpAddress
 
 MONITOR = "/var/spool/asterisk/monitor"
 """Where Asterisk keeps its recordings unless it was told otherwise."""
@@ -47,14 +50,16 @@ class Settings:
     bus_url: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
     """None: `signing_key` generates one into `var_dir`."""
-    recordings: Mapping[str, Path] = field(default_factory=dict)
-    """Folder of the PBX's recordings, by the PBX's name; "" is any PBX."""
+    recordings: Mapping[str, "Path | HttpAddress"] = field(default_factory=dict)
+    """Folder or web server of the PBX's recordings, by the PBX's name; "" is any PBX."""
     recordings_prefix: Mapping[str, str] = field(default_factory=dict)
     """What a PBX calls that folder; without one `MONITOR`."""
     recordings_pattern: Mapping[str, Pattern] = field(default_factory=dict)
     recordings_agents: AgentsMay = AgentsMay.OWN
     away_seconds: float | None = None
     """So long an agent's browser may be gone before the agent gets no more calls from queues; None: for ever."""
+    retention: Retention = field(default_factory=Retention)
+    """How long recordings and messages are kept, and whether the files are deleted then."""
     voicemail: Mapping[str, Path] = field(default_factory=dict)
     """Voicemail spool, by the PBX's name; "" is the only PBX."""
     var_dir: Path = Path("var")
@@ -86,7 +91,8 @@ def load(environ: Mapping[str, str] = os.environ, toml: Path = Path("callcard.to
         if "ami" in read and log.name not in named:
             raise SettingsError(f"CALLCARD_CEL_URL: no PBX is named {log.name!r}: add #name as in CALLCARD_AMI_URL")
     read.setdefault("database_url", f"sqlite+aiosqlite:///{var_dir / 'callcard.db'}")
-    return Settings(var_dir=var_dir, **read)
+    kept = {name: read.pop(name) for name in ("recordings_days", "voicemail_days", "deletes") if name in read}
+    return Settings(var_dir=var_dir, retention=Retention(**kept), **read)
 
 
 def database_settings(url: str) -> dict[str, Any]:
@@ -222,7 +228,16 @@ def _folders(value: str, example: str) -> dict[str, Path]:
 
 
 def _recordings(value: str) -> dict[str, Any]:
-    return {"recordings": _folders(value, MONITOR)}
+    """Read folders, and addresses of web servers, which hold passwords: what is wrong with one is never repeated."""
+    found: dict[str, Path | HttpAddress] = {}
+    for pbx, text in _by_pbx(value).items():
+        if "://" in text:
+            from crm_core.recordings import http
+
+            found[pbx] = http.HttpAddress.parse(text)
+        else:
+            found |= _folders(f"{text}#{pbx}", MONITOR)
+    return {"recordings": found}
 
 
 def _voicemail(value: str) -> dict[str, Any]:
@@ -253,6 +268,26 @@ def _away_seconds(value: str) -> dict[str, Any]:
     return {"away_seconds": float(value)}
 
 
+def _days(value: str) -> float:
+    if not value.isascii() or not value.isdigit() or not 0 < int(value[:9]) <= _MOST_DAYS:
+        raise ValueError(f"{value!r} is no number of days from 1 to {_MOST_DAYS}")
+    return float(value)
+
+
+def _recordings_days(value: str) -> dict[str, Any]:
+    return {"recordings_days": _days(value)}
+
+
+def _voicemail_days(value: str) -> dict[str, Any]:
+    return {"voicemail_days": _days(value)}
+
+
+def _retention(value: str) -> dict[str, Any]:
+    if value.lower() not in {"forget", "delete"}:
+        raise ValueError(f"{value!r} is neither forget nor delete")
+    return {"deletes": value.lower() == "delete"}
+
+
 def _log_level(value: str) -> dict[str, Any]:
     if value.lower() not in LOG_LEVELS:
         raise ValueError(f"{value!r} is none of {', '.join(LOG_LEVELS)}")
@@ -266,6 +301,7 @@ def _log_format(value: str) -> dict[str, Any]:
 
 
 _HIGHEST_PORT = 65535
+_MOST_DAYS = 36_500
 _LONGEST_AWAY = 24 * 3600
 _PARSERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "CALLCARD_DATABASE_URL": _database,
@@ -282,7 +318,10 @@ _PARSERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "CALLCARD_RECORDINGS_PATTERN": _recordings_pattern,
     "CALLCARD_RECORDINGS_AGENTS": _recordings_agents,
     "CALLCARD_AWAY_SECONDS": _away_seconds,
+    "CALLCARD_RECORDINGS_DAYS": _recordings_days,
     "CALLCARD_VOICEMAIL": _voicemail,
+    "CALLCARD_VOICEMAIL_DAYS": _voicemail_days,
+    "CALLCARD_RETENTION": _retention,
     "CALLCARD_LOG": _log_level,
     "CALLCARD_LOG_FORMAT": _log_format,
 }

@@ -6,8 +6,8 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crm_core.calls.rules import CallFilter, CallRow, ContactName, Note
-from crm_core.calls.tables import CallTable, CallTag, CallWord, LinkedId, NoteRow, ParticipantRow
+from crm_core.calls.rules import CallFilter, CallRow, ContactName, Kept, Note
+from crm_core.calls.tables import CallTable, CallTag, CallWord, KeptRow, LinkedId, NoteRow, ParticipantRow
 from crm_core.columns import begins_with
 from crm_core.numbers import Number, Numbering, NumberKind
 from crm_core.people.search import matching_contacts, search_words
@@ -36,8 +36,11 @@ async def load_calls(connection: AsyncConnection, ids: Sequence[str]) -> list[Ca
             ContactRow.name.label("contact_name"),
             row.candidates,
             row.disposition,
+            KeptRow.user_name.label("kept_by"),
+            KeptRow.at.label("kept_at"),
         )
         .outerjoin(ContactRow, ContactRow.id == row.contact_id)
+        .outerjoin(KeptRow, KeptRow.call_id == row.id)
         .where(row.id.in_(ids))
     )
     found = {call.id: call for call in (await connection.execute(query)).all()}
@@ -58,6 +61,7 @@ async def load_calls(connection: AsyncConnection, ids: Sequence[str]) -> list[Ca
             notes=tuple(notes.get(call.id, ())),
             recordings=tuple(recordings.get(call.id, ())),
             voicemails=tuple(voicemails.get(call.id, ())),
+            kept=Kept(call.kept_by, call.kept_at) if call.kept_by is not None else None,
         )
         for call in (found[identity] for identity in ids if identity in found)
     ]

@@ -33,6 +33,14 @@ class ContactName:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Who said that a call's recordings are kept, however old they grow, and when."""
+
+    by: str
+    at: float
+
+
 Fact = str | int | float | bool | None
 """What a fact of a trace can be: something JSON has a word for."""
 
@@ -61,6 +69,7 @@ class CallRow:
     notes: tuple[Note, ...] = ()
     recordings: tuple[Recording, ...] = ()
     voicemails: tuple[Voicemail, ...] = ()
+    kept: Kept | None = None
 
     @property
     def id(self) -> str:

@@ -32,6 +32,7 @@ from crm_core.calls.tables import (
     CallWord,
     DispositionRow,
     HeardRow,
+    KeptRow,
     NoteRow,
     ParticipantRow,
     TraceRow,
@@ -206,6 +207,18 @@ class Calls:
             await connection.execute(insert(FollowUpRow).values(call_id=call_id))
             return (await load_calls(connection, [call_id]))[0]
 
+    async def keep(self, call_id: str, by: str, *, kept: bool) -> CallRow:
+        """Keep a call's recordings and messages however old they grow, or no longer; raises NotFound."""
+        call_id = clean(call_id)
+        async with self._db.write() as connection:
+            await self._key_of(connection, call_id)
+            if kept:
+                values = {"call_id": call_id, "user_name": by, "at": self._clock()}
+                await connection.execute(upsert(self._db, KeptRow).on_conflict_do_nothing(), values)
+            else:
+                await connection.execute(delete(KeptRow).where(KeptRow.call_id == call_id))
+            return (await load_calls(connection, [call_id]))[0]
+
     async def add_note(self, call_id: str, author: str, text: str) -> Note:
         """Add a note; raises NotFound or InvalidField."""
         note = check_note(text)
@@ -235,6 +248,7 @@ class Calls:
             await connection.execute(update(TraceRow).where(TraceRow.call_id == absorbed).values(moved))
             await move_recordings(connection, absorbed, into)
             await move_voicemails(connection, absorbed, into)
+            await _move_kept(self._db, connection, absorbed, into)
             await connection.execute(delete(CallTable).where(CallTable.id == absorbed))
 
     async def add_trace(self, call_id: str, entries: Sequence[TraceEntry]) -> None:
@@ -303,6 +317,14 @@ class Calls:
         except IntegrityError as error:
             raise NotFound("call", call_id) from error
         return Note(note_id, author, text, at, now, draft)
+
+
+async def _move_kept(db: Database, connection: AsyncConnection, absorbed: str, into: str) -> None:
+    """Keep the call that absorbed one that is kept."""
+    kept = select(KeptRow.user_name, KeptRow.at).where(KeptRow.call_id == absorbed)
+    for user_name, at in (await connection.execute(kept)).all():
+        values = {"call_id": into, "user_name": user_name, "at": at}
+        await connection.execute(upsert(db, KeptRow).on_conflict_do_nothing(), values)
 
 
 async def _check_contact(connection: AsyncConnection, contact_id: int) -> None:

@@ -56,6 +56,16 @@ class CallTable(Row):
     record: Mapped[str] = mapped_column(Text)
 
 
+class KeptRow(Row):
+    """A call whose recordings and messages are kept, however old: somebody may have to prove what was said."""
+
+    __tablename__ = "call_kept"
+
+    call_id: Mapped[Key] = mapped_column(ForeignKey(CallTable.id, ondelete=CASCADE), primary_key=True)
+    user_name: Mapped[str] = mapped_column(Text)
+    at: Mapped[Instant]
+
+
 class ParticipantRow(Row):
     """One of our phones in a call, and who sat there then."""
 

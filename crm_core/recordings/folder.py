@@ -124,6 +124,8 @@ class Folder(Place):
     def _remove(self, path: str) -> bool:
         real = self._inside(path)
         if real is None:
+            if not self.root.is_dir():
+                raise PlaceUnavailable(f"{self.root} is not there")
             return False
         try:
             real.unlink()

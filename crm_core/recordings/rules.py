@@ -19,7 +19,9 @@ class RecordingState(StrEnum):
     MISSING = "missing"
     """The PBX said that it records, and no file of that call can be found."""
     DELETED = "deleted"
-    """By an administrator, or because it was kept for as long as it should be."""
+    """By an administrator."""
+    EXPIRED = "expired"
+    """It was kept for as long as it should be."""
 
 
 class AgentsMay(StrEnum):
@@ -30,11 +32,25 @@ class AgentsMay(StrEnum):
     NONE = "none"
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what is kept; None: for ever. `deletes`: the files too, else only our access to them ends."""
+
+    recordings_days: float | None = None
+    voicemail_days: float | None = None
+    deletes: bool = False
+
+    def ends_recordings_of(self, started_at: float, now: float) -> bool:
+        """Whether the recordings of a call that began then are too old to be kept, or to be looked for."""
+        return self.recordings_days is not None and started_at < now - self.recordings_days * DAY_SECONDS
+
+
 class Deed(StrEnum):
     """What is written down of a recording, for ever."""
 
     PLAYED = "played"
     DELETED = "deleted"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,8 @@ class Recording:
     state: RecordingState
     size: int | None
     seconds: float | None
+    gone_at: float | None = None
+    """When it was deleted, by whomever."""
 
     @property
     def duration(self) -> float | None:
@@ -104,6 +122,8 @@ class Format:
     playable: bool
 
 
+DAY_SECONDS: Final = 86_400.0
+GONE: Final = frozenset({RecordingState.DELETED, RecordingState.EXPIRED})
 FORMATS: Final = {
     ".wav": Format("audio/wav", playable=True),
     ".wav16": Format("audio/wav", playable=True),

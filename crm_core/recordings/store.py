@@ -7,9 +7,9 @@ from typing import Final
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crm_core.calls.tables import CallTable
+from crm_core.calls.tables import CallTable, KeptRow
 from crm_core.db import Database
-from crm_core.recordings.rules import Access, Deed, Found, Recording, RecordingState
+from crm_core.recordings.rules import GONE, Access, Deed, Found, Recording, RecordingState
 from crm_core.recordings.tables import RecordingAccessRow, RecordingRow
 from crm_core.texts import clean
 from crm_core.upsert import upsert
@@ -22,7 +22,7 @@ MOST_UNFINISHED: Final = 1000
 _COLUMNS: Final = (
     RecordingRow.id, RecordingRow.call_id, RecordingRow.pbx, RecordingRow.kind, RecordingRow.path,
     RecordingRow.channel, RecordingRow.started_at, RecordingRow.ended_at, RecordingRow.state, RecordingRow.size,
-    RecordingRow.seconds,
+    RecordingRow.seconds, RecordingRow.gone_at,
 )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ async def load_recordings(connection: AsyncConnection, ids: Sequence[str]) -> di
     row = RecordingRow
     query = select(*_COLUMNS).where(row.call_id.in_(ids)).order_by(row.started_at, row.id)
     found: dict[str, list[Recording]] = {}
-    for values in (await connection.execute(query)).all():
+    for values in map(tuple, (await connection.execute(query)).all()):
         recording = _recording(*values)
         found.setdefault(recording.call_id, []).append(recording)
     return found
@@ -111,26 +111,27 @@ class Recordings:
         async with self._db.write() as connection:
             await self._remember(connection, recording_id, user, Deed.PLAYED, at)
 
-    async def deleted(self, recording_id: int, user: str) -> None:
+    async def deleted(self, recording_id: int, user: str, *, expired: bool = False) -> None:
         """Write down that a recording is gone and who did it; its row stays and says so."""
-        row = RecordingRow
+        state, deed = (RecordingState.EXPIRED, Deed.EXPIRED) if expired else (RecordingState.DELETED, Deed.DELETED)
+        row, at = RecordingRow, self._clock()
         async with self._db.write() as connection:
-            await connection.execute(
-                update(row).where(row.id == recording_id).values(state=RecordingState.DELETED.value, size=None)
-            )
-            await self._remember(connection, recording_id, user, Deed.DELETED, self._clock())
+            values = {"state": state.value, "size": None, "gone_at": at}
+            await connection.execute(update(row).where(row.id == recording_id).values(values))
+            await self._remember(connection, recording_id, user, deed, at)
 
     async def older_than(self, at: float, after: int, limit: int) -> tuple[Recording, ...]:
-        """Return recordings that began before `at` and are not deleted, by id, those after the id `after`."""
+        """Return recordings that began before `at` and that nobody keeps, by id, those after the id `after`."""
         row = RecordingRow
         query = (
             select(*_COLUMNS)
-            .where(row.started_at < at, row.state != RecordingState.DELETED.value, row.id > after)
+            .where(row.started_at < at, row.state == RecordingState.READY.value, row.id > after)
+            .where(row.call_id.not_in(select(KeptRow.call_id)))
             .order_by(row.id)
             .limit(limit)
         )
         async with self._db.read() as connection:
-            return tuple(_recording(*values) for values in (await connection.execute(query)).all())
+            return tuple(_recording(*values) for values in map(tuple, (await connection.execute(query)).all()))
 
     async def _drop_nameless(self, connection: AsyncConnection, call_id: str) -> None:
         row = RecordingRow
@@ -149,7 +150,7 @@ class Recordings:
         if not one.told or taken > one.started_at:
             return False
         await connection.execute(
-            update(row).where(others, row.state != RecordingState.DELETED.value)
+            update(row).where(others, row.state.not_in(GONE))
             .values(state=RecordingState.MISSING.value)
         )  # fmt: skip
         return True
@@ -166,7 +167,7 @@ class Recordings:
             statement.on_conflict_do_update(
                 index_elements=[RecordingRow.call_id, RecordingRow.path],
                 set_=changed,
-                where=RecordingRow.state != RecordingState.DELETED.value,
+                where=RecordingRow.state.not_in(GONE),
             ),
             values,
         )
@@ -179,8 +180,9 @@ class Recordings:
 def _recording(  # noqa: PLR0913, PLR0917 - a row, column by column
     identity: int, call_id: str, pbx: str, kind: str, path: str, channel: str,
     started_at: float, ended_at: float | None, state: str, size: int | None, seconds: float | None,
+    gone_at: float | None,
 ) -> Recording:  # fmt: skip
     return Recording(
         identity, call_id, pbx, RecordingKind(kind), path, channel, started_at, ended_at, RecordingState(state),
-        size, seconds,
+        size, seconds, gone_at,
     )  # fmt: skip

@@ -28,6 +28,7 @@ class RecordingRow(Row):
     state: Mapped[str] = mapped_column(Text)
     size: Mapped[int | None] = mapped_column(ID)
     seconds: Mapped[Instant | None]
+    gone_at: Mapped[Instant | None]
 
 
 class RecordingAccessRow(Row):

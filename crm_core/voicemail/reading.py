@@ -130,4 +130,5 @@ def _message(one: Row[Any], contact_id: int | None, names: dict[int, str]) -> Vo
         queue=one.queue,
         heard_at=one.heard_at,
         heard_by=one.heard_by,
+        gone_at=one.gone_at,
     )

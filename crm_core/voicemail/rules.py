@@ -113,6 +113,8 @@ class Voicemail:
     heard_at: float | None
     heard_by: str | None
     """None for a message heard by phone."""
+    gone_at: float | None = None
+    """When it was deleted, by whomever."""
     callback: Callback | None = None
 
     @property

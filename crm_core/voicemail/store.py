@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.calls.reading import RECORD
-from crm_core.calls.tables import CallTable
+from crm_core.calls.tables import CallTable, KeptRow
 from crm_core.db import Database
 from crm_core.errors import NotFound
 from crm_core.numbers import Number, Numbering, NumberKind
@@ -174,8 +174,24 @@ class Voicemails:
         presence, deed = (Presence.EXPIRED, Deed.EXPIRED) if expired else (Presence.DELETED, Deed.DELETED)
         row = VoicemailRow
         async with self._db.write() as connection:
-            await connection.execute(update(row).where(row.id == voicemail_id).values(presence=presence.value))
+            await connection.execute(
+                update(row).where(row.id == voicemail_id).values(presence=presence.value, gone_at=self._clock())
+            )
             await _remember(connection, voicemail_id, user, deed, self._clock())
+
+    async def older_than(self, at: float, after: int, limit: int) -> tuple[Voicemail, ...]:
+        """Return messages left before `at` that nobody keeps, by id, those after the id `after`."""
+        row = VoicemailRow
+        kept = row.call_id.in_(select(KeptRow.call_id))
+        query = select(row.id).where(
+            row.received_at < at,
+            row.presence == Presence.THERE.value,
+            row.id > after,
+            or_(row.call_id.is_(None), ~kept),
+        )
+        async with self._db.read() as connection:
+            ids = (await connection.execute(query.order_by(row.id).limit(limit))).scalars()
+            return tuple(await load_voicemails(connection, list(ids)))
 
     async def _placed(
         self, connection: AsyncConnection, pbx: str, messages: Sequence[Message]
@@ -229,12 +245,14 @@ class Voicemails:
     async def _apply(self, connection: AsyncConnection, difference: Difference) -> None:
         row = VoicemailRow
         for old, now in difference.moved:
-            values = _place(now) | {"presence": Presence.THERE.value}
+            values = _place(now) | {"presence": Presence.THERE.value, "gone_at": None}
             await connection.execute(update(row).where(row.id == old.id).values(values))
         for old in difference.heard:
             await connection.execute(update(row).where(row.id == old.id).values(heard_at=self._clock()))
         for old in difference.gone:
-            await connection.execute(update(row).where(row.id == old.id).values(presence=Presence.GONE.value))
+            await connection.execute(
+                update(row).where(row.id == old.id).values(presence=Presence.GONE.value, gone_at=self._clock())
+            )
 
 
 async def _known(connection: AsyncConnection, pbx: str, seen: Sequence[Key]) -> dict[Key, Known]:

@@ -39,6 +39,7 @@ class VoicemailRow(Row):
     call_id: Mapped[Key | None]
     heard_at: Mapped[Instant | None]
     heard_by: Mapped[str | None] = mapped_column(Text)
+    gone_at: Mapped[Instant | None]
 
 
 class VoicemailAccessRow(Row):

@@ -9,21 +9,54 @@ from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 from typing_extensions import override
 
-from crm_core.recordings.rules import Format
+from crm_core.recordings.http import HttpPlace
+from crm_core.recordings.places import PlaceUnavailable
+from crm_core.recordings.rules import FileFacts, Format
 from web.api.problems import Problem
 
 
 def given(path: Path, kind: Format, name: str) -> web.FileResponse:
     """Answer with a file of sound: what browsers cannot play is offered for download, nothing is kept on the way."""
+    return _File(path, headers=_headers(kind, name))
+
+
+async def handed_through(
+    request: web.Request, place: HttpPlace, facts: FileFacts, kind: Format, name: str
+) -> web.StreamResponse:
+    """Answer with what another server sends, as it comes. Raises PlaceUnavailable while nothing was sent yet."""
+    response = web.StreamResponse(headers=_headers(kind, name) | {hdrs.ACCEPT_RANGES: "bytes"})
+    if request.method == hdrs.METH_HEAD:
+        response.content_length = facts.size
+        await response.prepare(request)
+        return response
+    # We name no version of the file, so a condition on one never holds: the whole is the right answer.
+    spelled = request.headers.get(hdrs.RANGE) if hdrs.IF_RANGE not in request.headers else None
+    try:
+        async with place.stream(facts.path, spelled) as sound:
+            response.content_length = sound.length
+            if sound.content_range is not None:
+                response.set_status(HTTPStatus.PARTIAL_CONTENT)
+                response.headers[hdrs.CONTENT_RANGE] = sound.content_range
+            await response.prepare(request)
+            async for chunk in sound.chunks():
+                await response.write(chunk)
+    except PlaceUnavailable:
+        if not response.prepared:
+            raise
+        if request.transport is not None:
+            request.transport.abort()  # the length was told: only a cut connection says that this is not all
+        return response
+    await response.write_eof()
+    return response
+
+
+def _headers(kind: Format, name: str) -> dict[str, str]:
     disposition = "inline" if kind.playable else "attachment"
-    return _File(
-        path,
-        headers={
-            hdrs.CONTENT_TYPE: kind.content_type,
-            hdrs.CONTENT_DISPOSITION: f'{disposition}; filename="{name}"',
-            hdrs.CACHE_CONTROL: "private, no-store",
-        },
-    )
+    return {
+        hdrs.CONTENT_TYPE: kind.content_type,
+        hdrs.CONTENT_DISPOSITION: f'{disposition}; filename="{name}"',
+        hdrs.CACHE_CONTROL: "private, no-store",
+    }
 
 
 def check_range(request: web.Request, size: int) -> None:

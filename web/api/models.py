@@ -79,10 +79,11 @@ class Recording(Struct, frozen=True):
     channel: str
     playable: bool
     audio: str | None
+    gone_at: Time | None
 
 
 class RecordingAccess(Struct, frozen=True):
-    """Somebody heard or deleted a recording."""
+    """Somebody heard or deleted a recording; `user` is empty where the rule did, after the days it is kept."""
 
     n: int
     user: str
@@ -129,6 +130,14 @@ class Voicemail(Struct, frozen=True, kw_only=True):
     callback: VoicemailCallback | None
     playable: bool
     audio: str | None
+    gone_at: Time | None
+
+
+class Kept(Struct, frozen=True):
+    """Who keeps a call's recordings and messages, however old they grow."""
+
+    by: str
+    at: Time
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -159,6 +168,7 @@ class Call(Struct, frozen=True, kw_only=True):
     recording: str | None
     recordings: tuple[Recording, ...]
     voicemails: tuple[Voicemail, ...]
+    kept: Kept | None
     disposition: str | None
     tags: tuple[str, ...]
     notes: tuple[Note, ...]
@@ -327,6 +337,7 @@ def _call_fields(row: calls.CallRow) -> dict[str, Any]:
         "recording": next((one.audio for one in heard if one.audio is not None), None),
         "recordings": heard,
         "voicemails": tuple(voicemail(one) for one in row.voicemails),
+        "kept": None if row.kept is None else Kept(row.kept.by, timestamp(row.kept.at)),
         "disposition": row.disposition,
         "tags": row.tags,
         "notes": tuple(note(one) for one in row.notes),
@@ -365,6 +376,7 @@ def _recording(one: recorded.Recording, n: int) -> Recording:
         one.channel,
         file is not None and file.playable,
         f"/api/v1/calls/{one.call_id}/recordings/{n}/audio" if one.state is RecordingState.READY else None,
+        optional_timestamp(one.gone_at),
     )
 
 
@@ -392,6 +404,7 @@ def voicemail(one: voicemail_rules.Voicemail) -> Voicemail:
         callback=None if one.callback is None else VoicemailCallback(one.callback.task_id, one.callback.owner),
         playable=file is not None and file.playable,
         audio=f"/api/v1/voicemails/{one.id}/audio" if one.state is not voicemail_rules.State.DELETED else None,
+        gone_at=optional_timestamp(one.gone_at),
     )
 
 

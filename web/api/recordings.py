@@ -1,22 +1,24 @@
 """Recordings of calls: who may hear them, giving them out in parts, deleting them; all of it is written down."""
 
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from aiohttp import hdrs, web
 
 from crm_core.calls.rules import CallRow
 from crm_core.recordings.folder import Folder
-from crm_core.recordings.places import PlaceUnavailable
-from crm_core.recordings.rules import Recording, RecordingState, format_of, may_listen, may_listen_at_all
+from crm_core.recordings.http import HttpPlace
+from crm_core.recordings.places import Place, PlaceUnavailable
+from crm_core.recordings.rules import GONE, Recording, RecordingState, format_of, may_listen, may_listen_at_all
 from screenpop.messages import timestamp
 from web.api import models
 from web.api.calls import find_call
-from web.api.hearing import check_range, given
+from web.api.hearing import check_range, given, handed_through
 from web.api.problems import Conflict, Forbidden, NotFound, Unavailable
 from web.api.reading import path_id
 from web.api.routes import Route
 from web.api.writing import answer, nothing
-from web.auth import ADMINISTER, READ, signed_in
+from web.auth import ADMINISTER, READ, SUPERVISE_WRITE, signed_in
 from web.services import services
 
 _REFUSED: Final = "You may hear the recordings of your own calls only."
@@ -27,7 +29,8 @@ async def list_recordings(request: web.Request) -> web.StreamResponse:
     row = await find_call(request)
     parts, principal = services(request), signed_in(request)
     found = row.recordings
-    if not found:
+    too_old = parts.settings.retention.ends_recordings_of(row.record.started_at, parts.clock())
+    if not found and not (too_old and row.kept is None):
         try:
             await parts.collector.look(row.record)
         except PlaceUnavailable as error:
@@ -56,21 +59,29 @@ async def play_recording(request: web.Request) -> web.StreamResponse:
     recording = _chosen(request, row)
     if recording.state is RecordingState.RECORDING:
         raise Conflict("This recording is still being made.")
-    source, kind = parts.sources.of(recording.pbx), format_of(recording.path)
-    if recording.state is not RecordingState.READY or source is None or kind is None:
+    source = parts.sources.of(recording.pbx)
+    if recording.state is not RecordingState.READY or source is None:
         raise NotFound("This recording is not there any more.")
     try:
-        facts = await source.place.find(recording.path)
-        path = await source.place.locate(facts.path) if facts and isinstance(source.place, Folder) else None
+        return await _sound(request, row, recording, source.place)
     except PlaceUnavailable as error:
         raise Unavailable("The recordings cannot be reached. Try again in a moment.") from error
-    if facts is None or path is None:
+
+
+async def _sound(request: web.Request, row: CallRow, recording: Recording, place: Place) -> web.StreamResponse:
+    """Find the file, write down who hears it, and give it out. Raises PlaceUnavailable."""
+    facts = await place.find(recording.path)
+    path = await place.locate(facts.path) if facts and isinstance(place, Folder) else None
+    kind = format_of(facts.path) if facts is not None else None
+    if facts is None or kind is None or (path is None and not isinstance(place, HttpPlace)):
         raise NotFound("This recording is not there any more.")
     check_range(request, facts.size)
     if request.method == hdrs.METH_GET:
-        await parts.recordings.heard(recording.id, principal.user.name)
-    name = f"{row.id}-{request.match_info['n']}{path.suffix}"
-    return given(path, format_of(facts.path) or kind, name)
+        await services(request).recordings.heard(recording.id, signed_in(request).user.name)
+    name = f"{row.id}-{request.match_info['n']}{PurePosixPath(facts.path).suffix}"
+    if isinstance(place, HttpPlace):
+        return await handed_through(request, place, facts, kind, name)
+    return given(path or Path(), kind, name)
 
 
 async def delete_recording(request: web.Request) -> web.StreamResponse:
@@ -85,8 +96,22 @@ async def delete_recording(request: web.Request) -> web.StreamResponse:
             await source.place.remove(recording.path)
         except PlaceUnavailable as error:
             raise Unavailable("The recordings cannot be reached. Try again in a moment.") from error
-    if recording.state is not RecordingState.DELETED:
+    if recording.state not in GONE:
         await parts.recordings.deleted(recording.id, signed_in(request).user.name)
+    return nothing()
+
+
+async def keep_call(request: web.Request) -> web.StreamResponse:
+    """Keep a call's recordings and messages however old they grow."""
+    row = await find_call(request)
+    kept = await services(request).calls.keep(row.id, signed_in(request).user.name, kept=True)
+    return answer(models.call(kept))
+
+
+async def release_call(request: web.Request) -> web.StreamResponse:
+    """Let a call's recordings and messages go when they are old enough."""
+    row = await find_call(request)
+    await services(request).calls.keep(row.id, signed_in(request).user.name, kept=False)
     return nothing()
 
 
@@ -131,5 +156,23 @@ routes = [
         summary="Delete a recording for good",
         status=204,
         problems=(409,),
+    ),
+    Route(
+        method="PUT",
+        path="/calls/{call_id}/keep",
+        handler=keep_call,
+        access=SUPERVISE_WRITE,
+        tag="recordings",
+        summary="Keep a call's recordings and messages, however old they grow",
+        returns=models.Call,
+    ),
+    Route(
+        method="DELETE",
+        path="/calls/{call_id}/keep",
+        handler=release_call,
+        access=SUPERVISE_WRITE,
+        tag="recordings",
+        summary="Keep a call's recordings and messages no longer than the others",
+        status=204,
     ),
 ]

@@ -5,6 +5,7 @@ import asyncio
 import errno
 import sys
 import time
+from pathlib import Path
 from typing import Final
 
 from telephony.addresses import AmiAddress
@@ -134,7 +135,8 @@ async def _check_recordings(chosen: Settings) -> list[bool]:
             advice = "Check CALLCARD_RECORDINGS, the mount, and that Callcard's user may read it."
             results.append(_print("FAIL", what, f"{error}. {advice}"))
             continue
-        folder = chosen.recordings[pbx]
+        where = chosen.recordings[pbx]
+        folder = where if isinstance(where, Path) else where.site
         found = "can be read" if holds else "can be read and is empty: right before the first recording, wrong later"
         results.append(_print("PASS", what, f"{folder} {found}"))
     return results

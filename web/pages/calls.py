@@ -67,6 +67,7 @@ async def call_details(request: web.Request) -> web.Response:
         "call": row,
         "mine": mine,
         "trace": [(step.at, step.what, sentence(step, gettext)) for step in trace],
+        "may_keep": signed_in(request).supervises and (bool(row.recordings or row.voicemails) or row.kept is not None),
         "reader": await reader_of(request),
         "playable": {one.id for one in row.voicemails if playable(one)},
         "dispositions": await parts.calls.dispositions(),

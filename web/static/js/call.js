@@ -1,5 +1,5 @@
 // One call: its result, a note added later, and the card brought up again.
-import { patch, post } from "./api.js";
+import { api, patch, post, put } from "./api.js";
 import { toast } from "./dom.js";
 import { t, timeWithMilliseconds, timeWithSeconds } from "./words.js";
 
@@ -31,4 +31,10 @@ document.querySelector("[data-note-form]").addEventListener("submit", (event) =>
 document.querySelector("[data-reopen]")?.addEventListener("click", () => attempt(async () => {
   await post(`/pops/${id}/reopen`);
   location.assign("/desk");
+}));
+
+document.querySelector("[data-keep]")?.addEventListener("click", (event) => attempt(async () => {
+  if (event.currentTarget.dataset.keep === "yes") await put(`/calls/${id}/keep`);
+  else await api("DELETE", `/calls/${id}/keep`);
+  location.reload();
 }));

@@ -37,11 +37,11 @@ function player({ n, audio: source, seconds }) {
     h("a", { class: "ms-auto", href: source, download: "" }, t("Download")))];
 }
 
-const states = { recording: () => t("Being recorded."), missing: () => t("The file cannot be found."), deleted: () => t("Deleted.") };
-const deeds = { played: (user) => t("{user} listened", { user }), deleted: (user) => t("{user} deleted it", { user }) };
+const states = { recording: () => t("Being recorded."), missing: () => t("The file cannot be found."), deleted: (at) => (at ? t("Deleted on {time}.", { time: moment(at) }) : t("Deleted.")), expired: (at) => t("Deleted on {time}: it was kept for as long as recordings are kept.", { time: moment(at) }) };
+const deeds = { played: (user) => t("{user} listened", { user }), deleted: (user) => t("{user} deleted it", { user }), expired: () => t("deleted by the rule") };
 
 function content(recording, mayListen) {
-  if (recording.state !== "ready") return h("p", { class: "text-secondary mb-0" }, states[recording.state]());
+  if (recording.state !== "ready") return h("p", { class: "text-secondary mb-0" }, states[recording.state](recording.gone_at));
   if (!mayListen) return h("p", { class: "text-secondary mb-0" }, t("You may hear the recordings of your own calls only."));
   if (recording.playable) return player(recording);
   return h("p", { class: "mb-0" }, `${t("Your browser cannot play this format.")} `, h("a", { href: recording.audio, download: "" }, t("Download")));
