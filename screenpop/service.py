@@ -18,6 +18,7 @@ from crm_core.agents.rules import LONGEST_WRAP_UP
 from crm_core.agents.states_store import AgentStates
 from crm_core.agents.store import Agents
 from crm_core.agents.wrap_ups import StoredWrapUp, WrapUpStore
+from crm_core.calls.dispositions_store import Dispositions
 from crm_core.calls.rules import Note
 from crm_core.calls.store import Calls
 from crm_core.numbers import Numbering
@@ -92,6 +93,7 @@ class Stores:
     states: AgentStates
     agents: Agents
     wrap_ups: WrapUpStore
+    results: Dispositions
     numbering: Numbering
 
 
@@ -131,7 +133,7 @@ class Service:
         self.writer = Writer(stores.calls)
         self.recorder = StateRecorder(stores.states, clock)
         self.absences = Absences()
-        self.wrapping = Wrapping(stores.agents, stores.wrap_ups, clock)
+        self.wrapping = Wrapping(stores.agents, stores.results, stores.wrap_ups, clock)
         self.failed_changes = 0
 
     @property

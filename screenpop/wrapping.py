@@ -12,6 +12,7 @@ import msgspec
 from crm_core.agents.rules import QueueRules
 from crm_core.agents.store import Agents
 from crm_core.agents.wrap_ups import WrapUpStore
+from crm_core.calls.dispositions_store import Dispositions
 from screenpop.messages import PopsState
 from screenpop.pops import PopAction, PopBook, Update
 from screenpop.wrapups import WrapUps
@@ -27,8 +28,9 @@ logger = logging.getLogger(__name__)
 class Wrapping:
     """Owner of the wrap-ups of one service."""
 
-    def __init__(self, agents: Agents, rows: WrapUpStore, clock: Callable[[], float]) -> None:
+    def __init__(self, agents: Agents, results: Dispositions, rows: WrapUpStore, clock: Callable[[], float]) -> None:
         self._agents = agents
+        self._results = results
         self.rows = rows
         self._clock = clock
         self._failing = False
@@ -40,8 +42,9 @@ class Wrapping:
         """Whether what lasted before the start is taken in: until then nobody's pause is touched."""
 
     async def reload(self) -> None:
-        """Read again what queues ask. Raises CrmError."""
-        self.book.rules = QueueRules(await self._agents.queue_settings())
+        """Read again what queues ask; a result only where one can be chosen. Raises CrmError."""
+        tree = await self._results.tree()
+        self.book.rules = QueueRules(await self._agents.queue_settings(), lambda queue: bool(tree.choices(queue)))
 
     def joined(self, actions: Sequence[PopAction], pops: PopBook) -> list[PopAction]:
         """Return what agents are told, with what it means for their wrap-ups."""

@@ -19,6 +19,7 @@ from aiohttp import web
 from crm_core.agents.states_store import AgentStates
 from crm_core.agents.store import Agents
 from crm_core.agents.wrap_ups import WrapUpStore
+from crm_core.calls.dispositions_store import Dispositions
 from crm_core.calls.history import HistoryWriter
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
@@ -104,9 +105,9 @@ class Node:
         staff, people, calls = Staff(db), People(db, numbering), Calls(db, numbering)
         imports = Imports(db, numbering)
         states = AgentStates(db)
-        agents = Agents(db)
+        agents, results = Agents(db), Dispositions(db)
         service = Service(
-            Stores(people, calls, staff, states, agents, WrapUpStore(db), numbering),
+            Stores(people, calls, staff, states, agents, WrapUpStore(db), results, numbering),
             bus,
             pbxs=[address.name for address in settings.ami] or ["main"],
             # After a take-over numbering goes on above what the node before reached, so that no delta looks old.
@@ -136,6 +137,7 @@ class Node:
             work=Work(db, numbering),
             states=states,
             agents=agents,
+            results=results,
             numbering=numbering,
             service=service,
             bus=bus,

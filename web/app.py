@@ -13,7 +13,21 @@ from crm_core import errors
 from web import auth, health, sockets
 from web.api import problems, table
 from web.api.problems import ERROR_PAGE, Problem
-from web.pages import board, callbacks, calls, contacts, desk, imports, login, pauses, queues, site, users, voicemail
+from web.pages import (
+    board,
+    callbacks,
+    calls,
+    contacts,
+    desk,
+    dispositions,
+    imports,
+    login,
+    pauses,
+    queues,
+    site,
+    users,
+    voicemail,
+)
 from web.pages import errors as error_pages
 from web.services import SERVICES, Services
 
@@ -37,6 +51,7 @@ _PAGES: Final = (
     contacts,
     users,
     queues,
+    dispositions,
     pauses,
     error_pages,
 )

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from crm_core.agents.states_store import AgentStates
 from crm_core.agents.store import Agents
+from crm_core.calls.dispositions_store import Dispositions
 from crm_core.calls.store import Calls
 from crm_core.db import Database
 from crm_core.imports.runner import Runner
@@ -43,6 +44,7 @@ class Services:
     work: Work
     states: AgentStates
     agents: Agents
+    results: Dispositions
     numbering: Numbering
     service: Service
     bus: Bus

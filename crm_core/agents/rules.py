@@ -1,6 +1,6 @@
 """Agents' states, how long the work after a call may take, and why one may pause. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -58,15 +58,19 @@ def check_queue_setting(setting: QueueSetting) -> QueueSetting:
 class QueueRules:
     """What each queue asks: its own setting, else the one for every queue, else the defaults."""
 
-    def __init__(self, settings: Iterable[QueueSetting] = ()) -> None:
+    def __init__(
+        self, settings: Iterable[QueueSetting] = (), has_results: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """`has_results` tells whether any result can be chosen for calls of a queue: only then can one be demanded."""
         self._settings = {setting.queue: setting for setting in settings}
+        self._has_results = has_results
 
     def of(self, queue: str | None) -> QueueSetting:
         """Return what a queue asks; the defaults for a call that came through none."""
         if queue is None:
             return QueueSetting("")
         found = self._settings.get(queue) or self._settings.get(EVERY_QUEUE) or QueueSetting(queue)
-        return replace(found, queue=queue)
+        return replace(found, queue=queue, result_required=found.result_required and self._has_results(queue))
 
 
 def reason_key(reason: str) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from crm_core.calls.dispositions import SEPARATOR
 from crm_core.calls.rules import CallFilter, CallRow, ContactName, Kept, Note
 from crm_core.calls.tables import CallTable, CallTag, CallWord, KeptRow, LinkedId, NoteRow, ParticipantRow
 from crm_core.columns import begins_with
@@ -105,9 +106,16 @@ def wanted_calls(wanted: CallFilter, numbering: Numbering) -> Select[str, float]
         query = query.where(row.id.in_(took_part))
     if wanted.linkedid is not None:
         query = query.where(row.id.in_(select(LinkedId.call_id).where(LinkedId.linkedid == clean(wanted.linkedid))))
+    if wanted.disposition is not None:
+        query = query.where(_of_result(clean(wanted.disposition)))
     if wanted.q is not None and clean(wanted.q).strip():
         query = _searched(query, wanted.q, numbering)
     return query.order_by(row.started_at.desc(), row.id.desc())
+
+
+def _of_result(chosen: str) -> ColumnElement[bool]:
+    below = chosen + SEPARATOR
+    return or_(CallTable.disposition == chosen, func.substr(CallTable.disposition, 1, len(below)) == below)
 
 
 def _of_number(query: Select[str, float], text: str, numbering: Numbering) -> Select[str, float]:

@@ -118,6 +118,8 @@ class CallFilter:
     direction: Direction | None = None
     outcome: Outcome | None = None
     linkedid: str | None = None
+    disposition: str | None = None
+    """A result, with all that are below it."""
     q: str | None = None
     """Words of the contact's or caller's name or of a note, or a number in any spelling (last 4+ digits)."""
 
@@ -186,7 +188,7 @@ def missed_first(rows: Iterable[CallRow], user: str) -> tuple[CallRow, ...]:
 
 
 LONGEST_NOTE = 20_000
-LONGEST_DISPOSITION = 60
+LONGEST_DISPOSITION = 100
 
 
 def check_note(text: str) -> str:

@@ -30,7 +30,6 @@ from crm_core.calls.tables import (
     CallTable,
     CallTag,
     CallWord,
-    DispositionRow,
     HeardRow,
     KeptRow,
     NoteRow,
@@ -272,12 +271,6 @@ class Calls:
         async with self._db.read() as connection:
             found = (await connection.execute(query.order_by(row.at, row.id).limit(MOST_STEPS))).all()
         return tuple(TraceEntry(step.at, step.what, decode_facts(step.facts)) for step in found)
-
-    async def dispositions(self) -> tuple[str, ...]:
-        """Return the results an agent can choose, in order."""
-        async with self._db.read() as connection:
-            query = select(DispositionRow.name).order_by(DispositionRow.position, DispositionRow.id)
-            return tuple((await connection.execute(query)).scalars())
 
     def _followed_from(self) -> float:
         return self._clock() - RECENT_SECONDS

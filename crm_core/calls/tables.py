@@ -151,13 +151,27 @@ class TraceRow(Row):
 
 
 class DispositionRow(Row):
-    """A result an agent can choose; `position` orders the list."""
+    """A result an agent can choose, or a group of them; `position` orders those beside each other."""
 
-    __tablename__ = "disposition"
+    __tablename__ = "call_result"
 
     id: Mapped[Id]
-    name: Mapped[str] = mapped_column(Text, unique=True)
+    parent_id: Mapped[int | None] = mapped_column(ID, ForeignKey("call_result.id"), index=True)
+    name: Mapped[str] = mapped_column(Text)
     position: Mapped[int]
+    color: Mapped[str | None] = mapped_column(Text)
+    icon: Mapped[str | None] = mapped_column(Text)
+    retired: Mapped[bool] = mapped_column(default=False)
+    builtin: Mapped[bool] = mapped_column(default=False)
+
+
+class DispositionQueue(Row):
+    """A result of the first level is offered in a queue; one without such rows is offered in all."""
+
+    __tablename__ = "call_result_queue"
+
+    disposition_id: Mapped[int] = mapped_column(ID, ForeignKey(DispositionRow.id, ondelete=CASCADE), primary_key=True)
+    queue: Mapped[Key] = mapped_column(primary_key=True)
 
 
 class HeardRow(Row):

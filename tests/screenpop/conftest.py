@@ -14,6 +14,7 @@ from blockbuster import BlockBuster
 from crm_core.agents.states_store import AgentStates
 from crm_core.agents.store import Agents
 from crm_core.agents.wrap_ups import WrapUpStore
+from crm_core.calls.dispositions_store import Dispositions
 from crm_core.calls.rules import TraceEntry
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
@@ -78,7 +79,14 @@ class House:
         self.bus = LocalBus(size)
         self.agents = Agents(db)
         self.stores = Stores(
-            self.people, self.calls, self.staff, self.states, self.agents, WrapUpStore(db), self.numbering
+            self.people,
+            self.calls,
+            self.staff,
+            self.states,
+            self.agents,
+            WrapUpStore(db),
+            Dispositions(db),
+            self.numbering,
         )
         self.latencies: list[float] = []
         self.service = self.make_service()

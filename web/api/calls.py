@@ -6,7 +6,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from crm_core.calls.rules import CallFilter, CallPatch, CallRow
+from crm_core.calls.rules import CallFilter, CallPatch, CallRow, check_disposition
 from screenpop.messages import timestamp
 from telephony.records import Direction, Outcome
 from web.api import models
@@ -22,7 +22,10 @@ Words = Annotated[str, Meta(max_length=200)]
 
 
 class CallQuery(Struct, frozen=True, rename={"since": "from", "until": "to"}):
-    """Which calls: `from` <= start < `to`; numbers in any spelling; `agent` is a user's name; `q` are words."""
+    """Which calls: `from` <= start < `to`; numbers in any spelling; `agent` is a user's name; `q` are words.
+
+    `disposition` is a result, with all below it.
+    """
 
     since: Moment | None = None
     until: Moment | None = None
@@ -32,6 +35,7 @@ class CallQuery(Struct, frozen=True, rename={"since": "from", "until": "to"}):
     queue: Words | None = None
     direction: Direction | None = None
     outcome: Outcome | None = None
+    disposition: Words | None = None
     linkedid: Words | None = None
     q: Words | None = None
     limit: Limit = 50
@@ -77,6 +81,7 @@ async def list_calls(request: web.Request) -> web.StreamResponse:
         queue=query.queue,
         direction=query.direction,
         outcome=query.outcome,
+        disposition=query.disposition,
         linkedid=query.linkedid,
         q=query.q,
     )
@@ -97,6 +102,10 @@ async def change_call(request: web.Request) -> web.StreamResponse:
     row = await find_call(request)
     change = await read_body(request, CallChange)
     parts = services(request)
+    if change.disposition:
+        chosen = check_disposition(change.disposition)
+        if chosen is not None:
+            (await parts.results.tree()).check(chosen, row.record.queue, row.disposition)
     patch = CallPatch(change.disposition, change.tags, change.contact_id)
     row = await parts.calls.patch(row.id, patch, signed_in(request).user.name)
     await parts.service.refresh_card(row.id)

@@ -6,7 +6,7 @@ from msgspec import Struct
 from web.api import models
 from web.api.cards import may_dismiss
 from web.api.problems import NotFound
-from web.api.reading import PageQuery, page_of, path_text, read_body, read_query
+from web.api.reading import path_text, read_body
 from web.api.routes import Route
 from web.api.writing import answer, nothing
 from web.auth import READ, WRITE, signed_in
@@ -83,13 +83,6 @@ async def reopen_pop(request: web.Request) -> web.StreamResponse:
     return nothing()
 
 
-async def list_dispositions(request: web.Request) -> web.StreamResponse:
-    """List the results an agent can choose."""
-    query = read_query(request, PageQuery)
-    items, following = page_of(await services(request).calls.dispositions(), query)
-    return answer(models.Texts(tuple(items), following))
-
-
 routes = [
     Route(
         method="GET",
@@ -146,15 +139,5 @@ routes = [
         tag="me",
         summary="Bring the card of an ended call up again",
         status=204,
-    ),
-    Route(
-        method="GET",
-        path="/dispositions",
-        handler=list_dispositions,
-        access=READ,
-        tag="calls",
-        summary="Results an agent can choose",
-        query=PageQuery,
-        returns=models.Texts,
     ),
 ]

@@ -9,6 +9,7 @@ from web.api import (
     browser,
     calls,
     contacts,
+    dispositions,
     documents,
     imports,
     live,
@@ -27,6 +28,7 @@ from web.api.routes import PREFIX, Route
 ROUTES: tuple[Route, ...] = (
     *me.routes,
     *calls.routes,
+    *dispositions.routes,
     *recordings.routes,
     *voicemails.routes,
     *imports.routes,  # before the contacts: "export" is no id

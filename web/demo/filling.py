@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from crm_core.calls.dispositions_store import DispositionPatch, Dispositions
 from crm_core.calls.rules import CallToSave, ImportedNote
 from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
@@ -26,6 +27,7 @@ AT_ONCE = 5_000
 """Rows handed over together: the database is analysed after each such lot, so not too few."""
 WRITING = 2
 """Batches under way: the next one is invented while one is written."""
+COMPLAINTS = ("delivery", "quality", "invoice")
 SUPERVISOR, ADMINISTRATOR = ("sofia", "Sofia Marin"), ("admin", "Administrator")
 
 
@@ -50,6 +52,7 @@ async def fill(settings: Settings, clients: Clients, calls: int) -> list[SignIn]
     try:
         signs = await _staff(Staff(db))
         numbering = Numbering(settings.region, settings.own_numbers, settings.extensions)
+        await _results(Dispositions(db))
         ids = await _clients(People(db, numbering), clients)
         await _history(Calls(db, numbering), numbering, clients, ids, calls)
     finally:
@@ -68,6 +71,14 @@ async def _staff(staff: Staff) -> list[SignIn]:
         for (name, role, extensions, shown), sign in zip(people, signs, strict=True):
             group.create_task(staff.add_user(name, role, extensions, sign.password, shown))
     return signs
+
+
+async def _results(results: Dispositions) -> None:
+    """Let a complaint say what it is about."""
+    tree = await results.tree()
+    complaint = next(one.result.id for one in tree.branches if one.path == "complaint")
+    for name in COMPLAINTS:
+        await results.add(DispositionPatch(name, complaint))
 
 
 async def _clients(people: People, clients: Clients) -> list[int]:

@@ -17,5 +17,6 @@ What tests and scripts may hold on to in the pages are the `data-testid` names; 
 | voicemail | `voicemail-count` `voicemail` `view-VIEW` `voicemail-row` (with `data-voicemail`, `data-state`) `voicemail-play` `voicemail-download` `voicemail-audio` `voicemail-status` `voicemail-call-back` `voicemail-done` `voicemail-heard` `voicemail-new` `voicemail-delete` `delete-submit`; on a call `call-voicemail` `call-message`; in lists `left-message`; on a client's card `new-message` |
 | users | `add-user` `user-row` (with `data-name`) `edit-user` `user-form` `user-save` `unassigned-phones` `unassigned-phone` |
 | queues, for administrators | `queue-row` (with `data-queue`) `edit-queue` `queue-form` `queue-save` `queue-reset`; on a card `ready` `more-time` `wrap-up-left` `wrap-up-paused` `wrap-up-over` |
+| results of calls | `add-result` `result-row` (with `data-result`) `result-up` `result-down` `result-add-below` `edit-result` `result-form` `result-save`; on a card `result-find` `result-back` |
 | reasons for a pause | `pause-reasons` `reasons-save` |
 """  # noqa: E501 - a table row is one line

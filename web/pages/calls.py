@@ -20,7 +20,7 @@ from web.services import services
 
 _ROWS: Final = 50
 _LONGEST: Final = 200
-_FILTERS: Final = ("from", "to", "direction", "outcome", "agent", "queue", "number", "q", "contact_id")
+_FILTERS: Final = ("from", "to", "direction", "outcome", "agent", "queue", "number", "disposition", "q", "contact_id")
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -50,6 +50,7 @@ async def list_calls(request: web.Request) -> web.Response:
         "agents": await parts.staff.list_users(),
         "directions": list(Direction),
         "outcomes": list(Outcome),
+        "results": [one for one in (await parts.results.tree()).branches if one.offered],
     }
     return await render(request, "calls/list.html", values)
 
@@ -70,7 +71,7 @@ async def call_details(request: web.Request) -> web.Response:
         "may_keep": signed_in(request).supervises and (bool(row.recordings or row.voicemails) or row.kept is not None),
         "reader": await reader_of(request),
         "playable": {one.id for one in row.voicemails if playable(one)},
-        "dispositions": await parts.calls.dispositions(),
+        "dispositions": (await parts.results.tree()).choices(row.record.queue),
     }
     return await render(request, "calls/details.html", values)
 
@@ -87,6 +88,7 @@ def _filter(request: web.Request, chosen: dict[str, str]) -> CallFilter:
         queue=chosen["queue"] or None,
         direction=_word(Direction, chosen["direction"]),
         outcome=_word(Outcome, chosen["outcome"]),
+        disposition=chosen["disposition"] or None,
         q=chosen["q"] or None,
     )
 

@@ -4,6 +4,7 @@ import { secondsSince, serverNow } from "./clock.js";
 import { everySecond, h, icon, setText, show } from "./dom.js";
 import { identity, identityKey } from "./identity.js";
 import { NoteKeeper } from "./note.js";
+import { ResultPicker, resultName } from "./results.js";
 import { tickWrapUp, wrapUpButtons } from "./wrapup.js";
 import { DIRECTIONS, OUTCOMES, duration, exactMoment, moment, t, timeIn, tn, whereabouts } from "./words.js";
 
@@ -14,13 +15,6 @@ const TYPES = {
 };
 const FIELD_LABELS = { owner: t("Owner"), email: t("E-mail"), notes: t("About the client") };
 const SHOWN_ELSEWHERE = new Set(["groups", "tags", "region", "carrier", "line", "queue"]);
-const RESULT_NAMES = {
-  sold: t("Sold"), callback: t("Call back"), "information given": t("Information given"), "not interested": t("Not interested"),
-  complaint: t("Complaint"), "wrong number": t("Wrong number"), spam: t("Spam"),
-};
-
-export const resultName = (result) => RESULT_NAMES[result] || result.charAt(0).toUpperCase() + result.slice(1);
-export const testKey = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-");
 
 /** The name a card is known by, on its tab, in the title and in the notification. */
 export function cardName(card) {
@@ -88,6 +82,11 @@ export class CardView {
     return this.element.contains(active) && active.matches("input, textarea");
   }
 
+  /** Choose by key; true when there was something to choose. */
+  pressResult(place) {
+    return this.#parts.results.press(place);
+  }
+
   focusNote() {
     this.#parts.area.focus();
   }
@@ -108,7 +107,7 @@ export class CardView {
     p.mark = h("span", { class: "pop-mark", role: "status", data: { testid: "pop-saved" } });
     p.area = h("textarea", { class: "form-control", id: noteId, rows: 3, maxlength: 20000, placeholder: t("What was said, what was promised…"), data: { testid: "pop-note" } });
     p.others = h("div", { class: "pop-others" });
-    p.results = h("div", { class: "pop-results-row", role: "group", "aria-label": t("Result") });
+    p.results = new ResultPicker((result) => this.#actions.result(result));
     p.actions = h("div", { class: "pop-actions" });
     p.controls = this.#actions.controls;
     p.history = h("aside", { class: "pop-history", "aria-label": t("History"), data: { testid: "pop-history" } });
@@ -119,7 +118,7 @@ export class CardView {
         h("div", { class: "pop-main" },
           h("div", { class: "pop-who" }, p.name, p.company, p.number, p.badges), p.controls.element, p.identity, p.facts,
           h("div", { class: "pop-note" }, h("div", { class: "pop-label" }, h("label", { for: noteId, title: "Alt+N" }, t("Note")), p.mark), p.area, p.others),
-          h("div", { class: "pop-result" }, h("div", { class: "pop-label" }, t("Result")), p.results), p.actions),
+          h("div", { class: "pop-result" }, h("div", { class: "pop-label" }, t("Result")), p.results.element), p.actions),
         p.history));
   }
 
@@ -145,7 +144,7 @@ export class CardView {
     p.keeper.adopt(card.draft);
     show(p.others, card.notes, () => card.notes.map((note) => h("blockquote", {}, h("strong", {}, note.author), ": ", note.text, note.draft && h("em", { class: "text-secondary" }, " ", t("(being written)")))));
     p.controls.update(pop);
-    show(p.results, [card.disposition, this.#actions.results], () => this.#results(pop));
+    p.results.update(card);
     show(p.actions, [pop.status, canAnswerHere(), pop.reason, card.answered_at, card.disposition, card.contact?.id, pop.wrap_up], () => this.#buttons(pop));
     show(p.history, [card.history, card.contact?.id, card.number.kind, Boolean(card.colleague)], () => this.#history(card));
     this.#tick();
@@ -209,15 +208,6 @@ export class CardView {
   #facts(card) {
     return card.fields.filter((field) => !SHOWN_ELSEWHERE.has(field.key)).slice(0, 6).map((field) =>
       h("div", { class: field.key === "notes" ? "pop-fact pop-fact-wide" : "pop-fact" }, h("dt", {}, FIELD_LABELS[field.key] || field.label), h("dd", {}, field.value)));
-  }
-
-  #results(pop) {
-    return this.#actions.results.map((result, index) => {
-      const chosen = pop.card.disposition === result;
-      return h("button", { type: "button", class: `btn pop-result-button ${chosen ? "active" : ""}`, "aria-pressed": String(chosen), title: index < 9 ? `Alt+${index + 1}` : null,
-        data: { testid: `disposition-${testKey(result)}`, result }, onclick: () => this.#actions.result(chosen ? null : result) },
-      chosen && icon("check"), resultName(result), index < 9 && h("kbd", { class: "d-none d-md-inline" }, String(index + 1)));
-    });
   }
 
   /** One primary thing at a time: answer on the phone, then the note, then the result. */

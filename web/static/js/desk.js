@@ -1,10 +1,11 @@
 // The desktop between calls: which phone, dial, my last calls with the missed ones on top.
 import { get, post } from "./api.js";
-import { readable, resultName } from "./card.js";
+import { readable } from "./card.js";
 import { h, icon, setText, show, toast } from "./dom.js";
 import { colleagues } from "./controls.js";
 import { picker } from "./picker.js";
 import { search } from "./identity.js";
+import { resultName } from "./results.js";
 import { askNotifications, canAskNotifications } from "./ring.js";
 import { dial, pops } from "./shell.js";
 import { OUTCOMES, duration, exactMoment, moment, t, tn } from "./words.js";

@@ -1,10 +1,11 @@
 // The agent's cards: which are up, which one is in front. A new ring comes to the front unless something is being typed
 // there; then its name shows on a tab that blinks, and the key beside it brings it up.
-import { get, patch, post } from "./api.js";
+import { patch, post } from "./api.js";
 import { CardView, answerByHand, cardName, readable } from "./card.js";
 import { Controls } from "./controls.js";
 import { announce, h, icon, setText, toast } from "./dom.js";
 import { sendForgotten } from "./note.js";
+import { tree } from "./results.js";
 import { ring, ringDetail } from "./ring.js";
 import { t } from "./words.js";
 import { isWrappingUp } from "./wrapup.js";
@@ -24,7 +25,6 @@ export class Pops extends EventTarget {
   #pops = new Map();
   #active = null;
   #touched = 0;
-  #results = [];
   #tabs = h("div", { class: "pop-tabs", role: "tablist", "aria-label": t("Calls at your phone") });
   #stack = h("div", { class: "pop-stack" });
 
@@ -34,7 +34,10 @@ export class Pops extends EventTarget {
     this.#home = home;
     this.docked = docked;
     home.append(this.#tabs, this.#stack);
-    this.#loadResults();
+    tree.refresh();
+    tree.addEventListener("changed", () => {
+      for (const entry of this.#pops.values()) entry.view.update(entry.pop);
+    });
     for (const kind of ["pointermove", "pointerdown", "keydown"]) this.#stack.addEventListener(kind, () => { this.#touched = Date.now(); }, { passive: true });
     setInterval(() => this.#bringRinging(), 500);
     addEventListener("pagehide", () => this.#flushAll());
@@ -51,19 +54,6 @@ export class Pops extends EventTarget {
 
   get active() {
     return this.#pops.get(this.#active) || null;
-  }
-
-  async #loadResults() {
-    try {
-      this.#results = (await get("/dispositions?limit=100")).items;
-    } catch {
-      setTimeout(() => this.#loadResults(), 5000);
-      return;
-    }
-    for (const entry of this.#pops.values()) {
-      entry.actions.results = this.#results;
-      entry.view.update(entry.pop);
-    }
   }
 
   snapshot(state) {
@@ -92,6 +82,7 @@ export class Pops extends EventTarget {
       known.view.update(known.pop);
       return;
     }
+    tree.refresh();
     const entry = { pop: { reason: "ring", ...pop, pinned: false } };
     entry.actions = this.#actionsOf(entry);
     entry.view = new CardView(entry.pop, entry.actions);
@@ -153,7 +144,6 @@ export class Pops extends EventTarget {
       }
     };
     return {
-      results: this.#results,
       result: (result) => attempt(async () => {
         await entry.view.note.flush();
         await patch(`/calls/${path}`, { disposition: result });
@@ -285,7 +275,7 @@ export class Pops extends EventTarget {
     if (!entry) return false;
     const { pop, view, actions } = entry;
     if (what === "note") view.focusNote();
-    else if (what === "result" && this.#results[argument]) actions.result(this.#results[argument]);
+    else if (what === "result") return view.pressResult(argument);
     else if (what === "answer" && pop.status === "ringing" && pop.reason !== "dial") actions.answer();
     else if (CONTROLS.includes(what)) return actions.controls.press(what);
     else if (what === "minimise") actions.minimise();
