@@ -23,6 +23,7 @@ from telephony.records import (
     Step,
     Surprise,
 )
+from telephony.standing import describe
 
 NOTHING: Final = Step()
 """What three events of four change outside: made once."""
@@ -55,6 +56,8 @@ class CallBook(msgspec.Struct):
     adopted: set[str] = set()
     """Calls taken over from the database; some of their channels may never be seen."""
     linked_since: float | None = None
+    told: dict[str, bytes] = {}
+    """How each running call stood when it was told last: `recovery.sweep` tells what has changed silently."""
 
 
 class Draft(msgspec.Struct):
@@ -78,9 +81,17 @@ class Draft(msgspec.Struct):
     ) -> None:
         """Tell the outside what happened to a visible conversation."""
         if call.visible:
-            record = call.record(self.at)
+            record = call.record(self.at, self._stands(call))
             cause = None if self.event is None else cause_of(self.event, self.arrived_at)
             self.changes.append(CallChange(kind, self.at, record, extension, result, absorbed, self.trigger, cause))
+
+    def _stands(self, call: Conversation) -> bytes:
+        if call.ended_at is not None:
+            self.book.told.pop(call.id, None)
+            return b""
+        call.told_at = self.at
+        standing = self.book.told[call.id] = describe(self.book.graph, call)
+        return standing
 
     def surprise(self, what: str, channel: str = "") -> None:
         """Count something the book can make no sense of."""
@@ -181,6 +192,7 @@ def absorb(draft: Draft, keep: Conversation, drop: Conversation) -> None:
     for linkedid in drop.linkedids:
         keep.saw_linkedid(linkedid)
     keep.recordings.extend(drop.recordings)
+    keep.conferring |= drop.conferring
     moved = [leg for extension, leg in drop.legs.items() if extension not in keep.legs]
     for leg in moved:
         keep.legs[leg.extension] = leg
@@ -188,6 +200,7 @@ def absorb(draft: Draft, keep: Conversation, drop: Conversation) -> None:
         keep.timeline.extend(drop.timeline)
         keep.timeline.sort(key=lambda entry: entry.at)
     del book.calls[drop.id]
+    book.told.pop(drop.id, None)
     book.adopted.discard(drop.id)
     if not drop.visible:
         return
@@ -214,4 +227,5 @@ def unite(draft: Draft, one: Conversation, two: Conversation) -> Conversation:
 
 def open_calls(book: CallBook) -> tuple[CallRecord, ...]:
     """Give the running conversations as facts, as they are after the last event."""
-    return tuple(call.record(call.started_at) for call in book.calls.values() if call.visible)
+    calls = [call for call in book.calls.values() if call.visible]
+    return tuple(call.record(call.started_at, describe(book.graph, call)) for call in calls)

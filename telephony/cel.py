@@ -21,6 +21,7 @@ from telephony import events as ev
 from telephony.calls import CallBook, Line, apply
 from telephony.channels import endpoint_of
 from telephony.conversations import CAUSE_BUSY, CAUSE_REJECTED, CAUSES_UNREACHABLE
+from telephony.dialing import dial_string_in
 from telephony.records import CallChange, CallRecord, ChangeKind, Source, Step
 
 CALLING_APPLICATIONS: Final = frozenset({"Dial", "Queue", "FollowMe", "Page", "RetryDial"})
@@ -290,7 +291,7 @@ def _party(row: Row, state: str = "") -> ev.Party:
 
 def _stranger(cel: CelBook, name: object, uniqueid: object) -> ev.Party | None:
     """Give the other party a row names."""
-    if not isinstance(name, str) or not isinstance(uniqueid, str) or not name or not uniqueid:
+    if not isinstance(name, str) or not isinstance(uniqueid, str) or not name or uniqueid in {"", "N/A"}:
         return None
     if uniqueid not in cel.seen and uniqueid not in cel.book.graph.gone:
         _cut(cel, uniqueid)
@@ -375,10 +376,11 @@ def _start(cel: CelBook, row: Row) -> list[ev.Event]:
             return [ev.Newchannel(row.at, _party(row, "Down")), ev.DialBegin(row.at, None, party, "")]
         return [ev.Newchannel(row.at, _party(row, "Ring"))]
     seen.called_by = caller.row.uniqueid
-    dial = _dial_string(caller.argument, endpoint)
+    dial = dial_string_in(caller.argument, endpoint)
     rings = ev.Newstate(row.at, _party(row, "Ringing"))
     cel.pending.append((row.at + REFUSED_AT_ONCE_SECONDS, row.uniqueid, rings))
     return [
+        *_take_pending(cel, caller.row.uniqueid),  # a queue that calls its members took the caller in
         ev.Newchannel(row.at, _party(row, "Down")),
         ev.DialBegin(row.at, _party(caller.row), _party(row, "Down"), dial),
     ]
@@ -413,17 +415,17 @@ def _caller(cel: CelBook, row: Row) -> _Seen | None:
     return living[0] if living and row.uniqueid != row.linkedid else None
 
 
-def _dial_string(argument: str, endpoint: str) -> str:
-    """Pick the part of `PJSIP/8916...@trunk&PJSIP/2001,30,tT` that calls this endpoint."""
-    parts = [part.partition("/")[2] for part in argument.partition(",")[0].split("&")]
-    return next((part for part in parts if endpoint in part.replace("@", "/").split("/")), "")
-
-
 def _answer(cel: CelBook, row: Row, seen: _Seen) -> list[ev.Event]:
     seen.up = True
     out = [*_take_pending(cel, row.uniqueid), *_name_called(row, seen), ev.Newstate(row.at, _party(row, "Up"))]
     if seen.called_by is not None and (caller := cel.seen.get(seen.called_by)) is not None:
         out.append(ev.DialEnd(row.at, _party(caller.row), _party(row, "Up"), "ANSWER", ""))
+    elif seen.application == "Dial":
+        # The caller is answered when the dial is won: later than the phone where that must accept by key.
+        up = [
+            one for u in cel.family.get(row.linkedid, ()) if (one := cel.seen[u]).called_by == row.uniqueid and one.up
+        ]
+        out += [ev.DialEnd(row.at, _party(row), _party(one.row, "Up"), "ANSWER", "") for one in up if not one.bridged]
     return out
 
 
@@ -536,16 +538,13 @@ def _blind_transfer(cel: CelBook, row: Row, _: _Seen) -> list[ev.Event]:
 
 def _attended_transfer(cel: CelBook, row: Row, _: _Seen) -> list[ev.Event]:
     extra = row.extra
-    return [
-        ev.AttendedTransfer(
-            row.at,
-            _party(row),
-            _stranger(cel, extra.get("channel2_name"), extra.get("channel2_uniqueid")) or _party(row),
-            _stranger(cel, extra.get("transferee_channel_name"), extra.get("transferee_channel_uniqueid")),
-            _stranger(cel, extra.get("transfer_target_channel_name"), extra.get("transfer_target_channel_uniqueid")),
-            success=True,
-        )
-    ]
+    second = _stranger(cel, extra.get("channel2_name"), extra.get("channel2_uniqueid")) or _party(row)
+    transferee = _stranger(cel, extra.get("transferee_channel_name"), extra.get("transferee_channel_uniqueid"))
+    target = _stranger(cel, extra.get("transfer_target_channel_name"), extra.get("transfer_target_channel_uniqueid"))
+    out: list[ev.Event] = [ev.AttendedTransfer(row.at, _party(row), second, transferee, target, success=True)]
+    if extra.get("app") in CONFERENCES and transferee is not None:
+        out.append(ev.ConfbridgeJoin(row.at, transferee, ""))  # in the transferer's place, without a row of its own
+    return out
 
 
 def _pickup(cel: CelBook, row: Row, _: _Seen) -> list[ev.Event]:

@@ -23,7 +23,7 @@ REMEMBERED_HANGUPS = 8192
 """How many finished channels are remembered, so that a late event does not bring one back."""
 
 
-class Channel(msgspec.Struct):
+class Channel(msgspec.Struct, omit_defaults=True):
     """One channel as far as it is known."""
 
     uniqueid: str

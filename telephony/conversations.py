@@ -29,11 +29,18 @@ PROMPT_ANSWER_SECONDS = 1.0
 """A phone that is bridged this soon after it went Up has talked since it went Up (announcements and key presses take
 longer); what is later counts from the bridge. Seen: 0.1 ms idle, 0.8 s on a busy machine."""
 
+PROMPT_DIAL_END_SECONDS = 0.5
+"""A dial that is won later than this after its phone went Up waited for a key press (`U()`, FollowMe), not for the
+machine: Asterisk tells both within a millisecond."""
+
 TRANSFER_UNHOLD_SECONDS = 0.5
 """A transfer by keys is told at once after the Unhold that ends its music."""
 
 LONGEST_TIMELINE = 200
 """Entries kept of one conversation; a looping dialplan must not fill the memory."""
+
+DECLINED_BY_KEY = frozenset({"CONTINUE", "ABORT"})
+"""How a dial ends whose `U()` subroutine did not accept the call: the phone was picked up, the caller not wanted."""
 
 CAUSE_BUSY = 17
 CAUSE_REJECTED = 21
@@ -47,7 +54,14 @@ def call_id(pbx: str, uniqueid: str) -> str:
     return b32encode(digest).decode().rstrip("=")
 
 
-class Leg(msgspec.Struct):
+def talks_since(channel: Channel, at: float) -> float:
+    """Tell since when a party that is connected at `at` has talked."""
+    if channel.up_at is not None and at - channel.up_at <= PROMPT_ANSWER_SECONDS:
+        return channel.up_at
+    return at
+
+
+class Leg(msgspec.Struct, omit_defaults=True):
     """One of our phones in a conversation, over all its channels."""
 
     extension: str
@@ -70,7 +84,7 @@ class Leg(msgspec.Struct):
         return Participant(self.extension, self.rang_at, self.answered_at, self.left_at, self.result, round(talked, 3))
 
 
-class Conversation(msgspec.Struct):
+class Conversation(msgspec.Struct, omit_defaults=True):
     """The mutable side of a `CallRecord`."""
 
     id: str
@@ -107,6 +121,8 @@ class Conversation(msgspec.Struct):
     legs: dict[str, Leg] = {}
     transfers: list[Transfer] = []
     pending_transfer: bool = False
+    moved_to: str | None = None
+    """The extension of the last blind transfer, as it was told."""
     moving: bool = False
     """Transferred or parked, and nobody talks yet: whoever is dialled now is part of that move."""
     parking: Parking | None = None
@@ -126,11 +142,14 @@ class Conversation(msgspec.Struct):
     talking: bool = False
     voicemail_entered: bool = False
     voicemail_saved: bool | None = None
-    conference: bool = False
+    conferring: set[str] = set()
+    """Uniqueids of its channels that are in a conference, which counts as talking."""
     ended_at: float | None = None
     hangup_cause: int | None = None
     last_hangup_at: float | None = None
     """When a channel of it was last seen hanging up."""
+    told_at: float = 0.0
+    """When it was told last: it is known until then."""
     linkedids: list[str] = []
     timeline: list[TimelineEntry] = []
     recordings: list[Recording] = []
@@ -170,9 +189,7 @@ class Conversation(msgspec.Struct):
 
     def answer(self, channel: Channel, at: float, *, ours: bool) -> None:
         """Take note that the party on `channel` talks since it went up (or since `at`, when that is long ago)."""
-        since = at
-        if channel.up_at is not None and at - channel.up_at <= PROMPT_ANSWER_SECONDS:
-            since = channel.up_at
+        since = talks_since(channel, at)
         if ours:
             leg = self.leg(channel.endpoint, since)
             leg.ringing = False
@@ -223,8 +240,8 @@ class Conversation(msgspec.Struct):
             self.hold_seconds = max(0.0, self.hold_seconds - max(0.0, until - since))
             self.last_hold = None
 
-    def record(self, at: float) -> CallRecord:
-        """Give the conversation as a fact, as it is at `at`."""
+    def record(self, at: float, standing: bytes = b"") -> CallRecord:
+        """Give the conversation as a fact, as it is at `at`, with what a restart needs of it."""
         end = self.ended_at
         # In the order of the fields: naming them takes eight times as long, and a call is told at each of its changes.
         return CallRecord(
@@ -262,6 +279,7 @@ class Conversation(msgspec.Struct):
             self.consulting,
             self.parking if end is None else None,
             tuple(self.spies.values()) if end is None else (),
+            standing,
         )
 
     def _extension(self) -> str | None:
@@ -304,10 +322,10 @@ def outcome(call: Conversation) -> Outcome:
 def _inbound_outcome(call: Conversation) -> Outcome:
     if call.in_queue or call.abandoned:
         return Outcome.ABANDONED
-    results = {leg.result for leg in call.legs.values()}
+    results = {leg.result for leg in call.legs.values()} if call.queue is None else set()  # a queue goes on trying
     if results == {LegResult.BUSY}:
         return Outcome.BUSY
-    if results and results <= {LegResult.FAILED}:
+    if results == {LegResult.FAILED}:
         return Outcome.FAILED
     nobody_tried = not (call.legs or call.queue or call.tried_outside or call.caller_was_up)
     if nobody_tried and not call.caller_hung_up:
@@ -343,9 +361,9 @@ def leg_result(status: str, cause: int | None, *, answered: bool) -> LegResult:
     """
     if status == "BUSY" or cause == CAUSE_BUSY:
         return LegResult.BUSY
-    if cause == CAUSE_REJECTED:
+    if cause == CAUSE_REJECTED or status in DECLINED_BY_KEY:
         return LegResult.REJECTED
-    if status in {"CONGESTION", "CHANUNAVAIL", "INVALIDARGS"}:
+    if status in {"CONGESTION", "CHANUNAVAIL", "INVALIDARGS"} or cause == CAUSE_UNALLOCATED:
         return LegResult.FAILED
     if status == "NOANSWER":
         return LegResult.NO_ANSWER
@@ -359,6 +377,7 @@ def add_transfer(call: Conversation, transfer: Transfer) -> None:
     call.transfers.append(transfer)
     call.pending_transfer = transfer.kind is not TransferKind.ATTENDED
     call.moving = True
+    call.moved_to = transfer.target if transfer.kind is TransferKind.BLIND else None
     call.note(transfer.at, f"transfer_{transfer.kind}", transfer.source, transfer.target)
 
 

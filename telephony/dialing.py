@@ -5,7 +5,13 @@ from typing import Final
 from telephony import events as ev
 from telephony.book import CallBook, Draft, call_of, new_call, show
 from telephony.channels import SPY_PREFIX, Channel
-from telephony.conversations import Conversation, add_transfer, leg_result, name_target
+from telephony.conversations import (
+    PROMPT_DIAL_END_SECONDS,
+    Conversation,
+    add_transfer,
+    leg_result,
+    name_target,
+)
 from telephony.parties import call_in_midstream, join_call, known, take_number
 from telephony.records import ChangeKind, Direction, LegResult, Transfer, TransferKind
 
@@ -78,7 +84,7 @@ def _first_party(draft: Draft, call: Conversation, dest: Channel) -> None:
     number = dest.connected or (dest.number if dest.number != dest.endpoint else None)
     inside = number is not None and draft.book.line.is_phone(number)
     if not dest.is_phone:
-        call.number = number or _dialled_number(dest)
+        call.number = number or dialled_number(dest)
         show(draft, call, Direction.OUTBOUND)
         return
     call.extension = dest.endpoint
@@ -111,7 +117,7 @@ def _has_far_side(call: Conversation) -> bool:
 
 
 def _dials_out(draft: Draft, call: Conversation, source: Channel, dest: Channel) -> None:
-    number = _dialled_number(dest)
+    number = dialled_number(dest)
     call.tried_outside = True
     _name_redirect(draft, call, source, number or dest.endpoint)
     call.note(draft.at, "dial_out", detail=number)
@@ -127,7 +133,13 @@ def _dials_out(draft: Draft, call: Conversation, source: Channel, dest: Channel)
         draft.tell(ChangeKind.DIALING if first else ChangeKind.UPDATED, call, call.extension)
 
 
-def _dialled_number(dest: Channel) -> str | None:
+def dial_string_in(argument: str, endpoint: str) -> str:
+    """Pick the part of `PJSIP/8916...@trunk&PJSIP/2001,30,tT` that calls this endpoint; empty when none does."""
+    parts = [part.partition("/")[2] for part in argument.partition(",")[0].split("&")]
+    return next((part for part in parts if endpoint in part.replace("@", "/").split("/")), "")
+
+
+def dialled_number(dest: Channel) -> str | None:
     """Read the outside number behind a dial: `8916...@trunk`, `trunk/8916...`, `trunk/sip:8916...@host`."""
     text = dest.dial_string.partition("!")[0]
     if "@" in text:
@@ -144,7 +156,12 @@ def _name_redirect(draft: Draft, call: Conversation, source: Channel, target: st
     """Tell whom a transfer reaches; a party moved without any transfer event was redirected by a third one (AMI)."""
     if call.transfers and call.pending_transfer:
         call.pending_transfer = False
-        name_target(call, target)
+        if not call.in_queue and call.transfers[-1].target != target:
+            name_target(call, target)
+            draft.tell(ChangeKind.UPDATED, call)
+        return
+    if call.moving and call.moved_to is not None and call.transfers[-1].target != target:
+        name_target(call, call.moved_to)  # a group: nobody in particular until one of them takes the call
         return
     if call.parked:
         call.parking = None
@@ -191,8 +208,15 @@ def dial_state(draft: Draft, event: ev.DialState) -> None:
     """Take news of a dial: RINGING and PROGRESS both reach the phone."""
     dest = known(draft, event.dest)
     if dest is not None and event.status in {"RINGING", "PROGRESS"}:
+        _dialled_before(draft, event, dest)
         draft.trigger = f"DialState {dest.name}"
         rings(draft, dest)
+
+
+def _dialled_before(draft: Draft, event: ev.DialState | ev.DialEnd, dest: Channel) -> None:
+    """Make up for the beginning of a dial that came before we listened."""
+    if event.source is not None and dest.dialed_by is None and not dest.calling:
+        dial_begin(draft, ev.DialBegin(event.at, event.source, event.dest, ""))
 
 
 def dial_end(draft: Draft, event: ev.DialEnd) -> None:
@@ -200,11 +224,13 @@ def dial_end(draft: Draft, event: ev.DialEnd) -> None:
     dest = known(draft, event.dest)
     if dest is None:
         return
+    _dialled_before(draft, event, dest)
     dest.dial_status = event.status
     source = known(draft, event.source) if event.source is not None else None
     draft.trigger = f"DialEnd {dest.name}"
     if event.status == "ANSWER":
-        if dest.up_at is None:
+        late = dest.up_at is not None and draft.at - dest.up_at > PROMPT_DIAL_END_SECONDS
+        if dest.up_at is None or (late and not dest.calling):  # who picks up a call went Up by itself
             dest.up_at = draft.at
         if source is not None and (call := call_of(draft.book, source)) is not None:
             join_call(draft, dest, call)
@@ -214,22 +240,26 @@ def dial_end(draft: Draft, event: ev.DialEnd) -> None:
         return
     if dest.uniqueid != call.caller and call.direction is not Direction.INBOUND:
         call.far_status = event.status
+        draft.tell(ChangeKind.UPDATED, call)
     if dest.is_phone and dest.endpoint in call.legs and call.legs[dest.endpoint].answered_at is None:
-        taken = being_taken(draft.book, call) or bool(event.forward)
+        taken = being_taken(draft.book, call, dest) or bool(event.forward)
         stop_ringing(draft, call, dest.endpoint, leg_result(event.status, None, answered=taken))
 
 
-def being_taken(book: CallBook, call: Conversation) -> bool:
-    """Whether somebody has the call now: a bridge tells a moment later than the dial that was won.
+def being_taken(book: CallBook, call: Conversation, lost: Channel) -> bool:
+    """Whether somebody has taken the call since `lost` was called: a bridge tells it later than the dial that was won.
 
     Who had it before (and transferred it) does not count. A ring group's Dial closes the lost dials before the won one;
     that its phone is Up was told before.
     """
-    if call.talking:
+    if lost.dialed_by is None and call.talking:
+        return True  # called before we listened
+    if any(leg.talking_since is not None and leg.talking_since >= lost.seen_at for leg in call.legs.values()):
         return True
     channels = (book.graph.channels.get(uniqueid) for uniqueid in call.channels)
     dialled = (c for c in channels if c is not None and c.dialed_by and not c.is_local)
-    return any(c.dial_status == "ANSWER" or c.state == "Up" for c in dialled)
+    won = (c for c in dialled if c.dial_status == "ANSWER" or c.state == "Up")
+    return any(c.up_at is None or c.up_at >= lost.seen_at for c in won)
 
 
 def stop_ringing(draft: Draft, call: Conversation, extension: str, result: LegResult) -> None:

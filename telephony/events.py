@@ -100,6 +100,8 @@ class BridgeEnter(msgspec.Struct, frozen=True):
     party: Party
     bridge: str
     kind: str
+    count: int = 0
+    """How many are in it now; 0 when it was not told."""
 
 
 class BridgeLeave(msgspec.Struct, frozen=True):
@@ -422,9 +424,13 @@ def _need(fields: Fields, prefix: str = "") -> Party:
     return party
 
 
-def _integer(fields: Fields, key: str, default: int = 0) -> int:
-    value = fields.get(key, "")
+def integer(value: str, default: int = 0) -> int:
+    """Read a whole number; anything else is the default."""
     return int(value) if value.isdecimal() and len(value) < 19 else default  # noqa: PLR2004 - what fits 64 bits
+
+
+def _integer(fields: Fields, key: str, default: int = 0) -> int:
+    return integer(fields.get(key, ""), default)
 
 
 def hangup_cause(value: str) -> int | None:
@@ -515,6 +521,7 @@ _PARSERS: Final[dict[str, Callable[[Fields, float], Event | None]]] = {
         _need(f),
         f.get("BridgeUniqueid", ""),
         bridge_kind(f.get("BridgeType", "basic"), f.get("BridgeCreator", "")),
+        _integer(f, "BridgeNumChannels"),
     ),
     "BridgeLeave": lambda f, at: BridgeLeave(at, _need(f), f.get("BridgeUniqueid", "")),
     "Hold": lambda f, at: Hold(at, _need(f)),

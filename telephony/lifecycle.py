@@ -82,7 +82,9 @@ def hangup_request(draft: Draft, event: ev.HangupRequest) -> None:
     if call is None:
         return
     if call.caller == channel.uniqueid:
-        call.caller_hung_up = True
+        call.caller_hung_up, call.last_hangup_at = True, draft.at
+        if call.answered_at is None:
+            draft.tell(ChangeKind.UPDATED, call)  # gave up: a restart must not forget it
     leg = call.legs.get(channel.endpoint) if channel.is_phone else None
     if leg is not None and leg.answered_at is not None:
         leg.hung_up = True
@@ -111,11 +113,14 @@ def hang_up(draft: Draft, channel: Channel, cause: int | None) -> None:
     call.past.append(channel.uniqueid)
     call.last_hangup_at = draft.at
     call.end_hold(channel.uniqueid, draft.at)
+    call.conferring.discard(channel.uniqueid)
     stop_recordings(call, channel.uniqueid, draft.at)
     if call.caller == channel.uniqueid:
         call.hangup_cause = cause
     elif not channel.is_local and (channel.dialed_by is not None or channel.originated):
         call.far_cause = cause
+        if call.answered_at is None and call.channels:
+            draft.tell(ChangeKind.UPDATED, call)
     check_talk(draft, call)
     if channel.is_phone:
         _phone_gone(draft, call, channel, cause)
@@ -130,7 +135,7 @@ def _phone_gone(draft: Draft, call: Conversation, channel: Channel, cause: int |
         return
     answered = leg.answered_at is not None
     if not answered:
-        elsewhere = being_taken(book, call) or channel.picked_up_by is not None or cause == CAUSE_ELSEWHERE
+        elsewhere = being_taken(book, call, channel) or channel.picked_up_by is not None or cause == CAUSE_ELSEWHERE
         result = leg_result(channel.dial_status, cause, answered=elsewhere)
         if leg.result is not LegResult.ELSEWHERE or result in {LegResult.BUSY, LegResult.REJECTED}:
             stop_ringing(draft, call, channel.endpoint, result)
@@ -159,6 +164,8 @@ def finish(draft: Draft, call: Conversation) -> None:
         if leg.result is None:
             gone_elsewhere = any((other.answered_at or 0.0) >= leg.dialed_at for other in call.legs.values())
             stop_ringing(draft, call, extension, LegResult.ELSEWHERE if gone_elsewhere else LegResult.NO_ANSWER)
+        elif leg.result is LegResult.ELSEWHERE and call.answered_at is None:
+            leg.result = LegResult.NO_ANSWER  # where it was sent, or who took it first, did not talk either
     for held in list(call.held_by):
         call.end_hold(held, draft.at)
     if call.talking:

@@ -45,7 +45,8 @@ _VARIABLES: Final = (
     r"(?:\n{0}ChanVariable: (?!CALLERID\(pres\)=).*)*+"
 )
 _ENTERED: Final = (
-    "*BridgeUniqueid *BridgeType BridgeTechnology *BridgeCreator BridgeName BridgeNumChannels ?BridgeVideoSourceMode <>"
+    "*BridgeUniqueid *BridgeType BridgeTechnology *BridgeCreator BridgeName *BridgeNumChannels"
+    " ?BridgeVideoSourceMode <>"
 )
 _LEFT: Final = (
     "*BridgeUniqueid BridgeType BridgeTechnology BridgeCreator BridgeName BridgeNumChannels ?BridgeVideoSourceMode <>"
@@ -61,7 +62,11 @@ _KINDS: Final[dict[str, tuple[str, Callable[[float, Told], ev.Event]]]] = {
     "BridgeEnter": (
         _ENTERED,
         lambda at, told: ev.BridgeEnter(
-            at, bridge=next(told), kind=ev.bridge_kind(next(told), next(told)), party=_party(told)
+            at,
+            bridge=next(told),
+            kind=ev.bridge_kind(next(told), next(told)),
+            count=ev.integer(next(told)),
+            party=_party(told),
         ),
     ),
     "BridgeLeave": (_LEFT, lambda at, told: ev.BridgeLeave(at, bridge=next(told), party=_party(told))),

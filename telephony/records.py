@@ -180,6 +180,8 @@ class CallRecord(msgspec.Struct, frozen=True):
     """Whom a holder talks to or rings meanwhile, as dialled."""
     parked: Parking | None = None
     spies: tuple[Spy, ...] = ()
+    standing: bytes = b""
+    """Running calls: what a restart needs of them, for `standing.restore`; nobody else reads it."""
 
 
 class ChangeKind(StrEnum):

@@ -9,22 +9,24 @@ from dataclasses import dataclass
 
 from telephony import events as ev
 from telephony.book import CallBook, Draft, attach, call_of, find_channel, new_call, show
-from telephony.channels import Channel, enter, leave
+from telephony.channels import Channel, Graph, enter, leave
 from telephony.conversations import Conversation, Leg, call_id
-from telephony.dialing import dialled_unseen, rings
+from telephony.dialing import dial_string_in, dialled_unseen, rings
 from telephony.lifecycle import begin, finish, hang_up
 from telephony.queues import status_from_word
 from telephony.records import (
     CallPhase,
     CallRecord,
+    ChangeKind,
     Direction,
     LinkChange,
     QueueRecord,
     Source,
     Step,
 )
+from telephony.standing import Standing, describe, restore
 from telephony.talking import check_connected, check_talk
-from telephony.waiting import left_queues, member_extension
+from telephony.waiting import conference_join, left_queues, member_extension
 
 ORIGINATE_GRACE_SECONDS = 1.0
 """A failed Originate may be told before its channel is: only after this does it count as a call without a channel."""
@@ -33,7 +35,7 @@ ADOPTED_GRACE_SECONDS = 60.0
 """A channel taken over from the database that shows no sign of life this long after the link came up is gone."""
 
 LAST_WORD_SECONDS = 10.0
-"""A call whose last channel seen hung up this long ago has ended: those only the database knows did so unseen."""
+"""A talk whose last channel seen hung up this long ago has ended: those only the database knows did so unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class ChannelState:
 
     party: ev.Party
     application: str
+    argument: str
     bridge: str
     age: float
 
@@ -102,7 +105,8 @@ def _channel_state(item: Mapping[str, str]) -> ChannelState | None:
         ev.text_or_none(item.get("ConnectedLineNum")),
         item.get("Exten", ""),
     )
-    return ChannelState(party, item.get("Application", ""), item.get("BridgeId", ""), _age(item.get("Duration", "")))
+    application, argument = item.get("Application", ""), item.get("ApplicationData", "")
+    return ChannelState(party, application, argument, item.get("BridgeId", ""), _age(item.get("Duration", "")))
 
 
 def _age(text: str) -> float:
@@ -171,13 +175,37 @@ def adopt(book: CallBook, calls: Sequence[CallRecord]) -> None:
         present = record.channels[record.hung_up :]
         if record.id in book.calls or record.phase is CallPhase.ENDED or not present:
             continue
-        call = _from_record(record)
-        book.calls[call.id] = call
-        book.adopted.add(call.id)
-        for uniqueid in present:
-            if uniqueid not in book.by_channel and uniqueid not in book.graph.gone:
-                book.by_channel[uniqueid] = call.id
-                call.channels.add(uniqueid)
+        held = restore(record.standing)
+        if held is not None and held.call.id == record.id:
+            _take_over(book, held)
+        else:
+            _take_from_row(book, record, present)
+        book.told[record.id] = describe(book.graph, book.calls[record.id])
+
+
+def _take_from_row(book: CallBook, record: CallRecord, present: Sequence[str]) -> None:
+    """Go on with a call of which only its row is known."""
+    call = _from_record(record)
+    book.calls[call.id] = call
+    book.adopted.add(call.id)
+    for uniqueid in present:
+        if uniqueid not in book.by_channel and uniqueid not in book.graph.gone:
+            book.by_channel[uniqueid] = call.id
+            call.channels.add(uniqueid)
+
+
+def _take_over(book: CallBook, held: Standing) -> None:
+    """Go on with a call as it was; its channels count as older than what this link tells."""
+    graph, call = book.graph, held.call
+    book.calls[call.id] = call
+    book.adopted.add(call.id)
+    book.by_channel |= dict.fromkeys(call.channels, call.id)
+    for channel in held.channels:
+        bridge, channel.bridge, channel.generation = channel.bridge, None, graph.generation - 1
+        graph.channels[channel.uniqueid] = channel
+        graph.names[channel.name] = channel.uniqueid
+        if bridge is not None:
+            enter(graph, channel, bridge, held.bridges[bridge])
 
 
 def _from_record(record: CallRecord) -> Conversation:
@@ -254,7 +282,9 @@ def _merge_channels(draft: Draft, states: Sequence[ChannelState]) -> None:
             enter(graph, channel, state.bridge, _kind(state.application))
         else:
             leave(graph, channel)
+    dials = {state.party.uniqueid: state.argument for state in states if state.application == "Dial"}
     for channel in unseen:
+        channel.dial_string = dial_string_in(dials.get(channel.dialed_by or "", ""), channel.endpoint)
         dialled_unseen(draft, channel)
     for channel, state in found:
         _catch_up(draft, channel, state)
@@ -272,10 +302,18 @@ def _catch_up(draft: Draft, channel: Channel, state: ChannelState) -> None:
     draft.at = now - state.age
     if channel.state == "Up" and channel.up_at is None:
         channel.up_at = draft.at
-    if channel.bridge is not None and draft.book.graph.bridges[channel.bridge].kind == "basic":
+    call = call_of(draft.book, channel)
+    answered = call is None or call.answered_at is not None
+    bridge = draft.book.graph.bridges.get(channel.bridge or "")
+    if state.application == "ConfBridge" and bridge is not None and len(bridge.members) > 1:
+        conference_join(draft, ev.ConfbridgeJoin(draft.at, state.party, ""))
+    elif bridge is not None and bridge.kind == "basic":
         check_connected(draft, channel)
     elif channel.state == "Ringing":
         rings(draft, channel)
+    call = call_of(draft.book, channel)
+    if call is not None and call.answered_at is not None and not answered:
+        call.source = Source.RECOVERED  # since when they talk is not known to the second
     draft.at = now
 
 
@@ -328,6 +366,10 @@ def _end_unseen(draft: Draft) -> None:
 def _drop_placeholder(draft: Draft, call: Conversation, uniqueid: str) -> None:
     """Forget a channel that is only known from the database: it was not seen on the PBX any more."""
     book = draft.book
+    if (channel := book.graph.channels.get(uniqueid)) is not None:
+        call.source = Source.RECOVERED
+        hang_up(draft, channel, None)
+        return
     if len(call.channels) > 1:
         call.channels.discard(uniqueid)
         call.past.append(uniqueid)
@@ -382,25 +424,35 @@ def sweep(book: CallBook, at: float) -> Step:
         _failed_originate(draft, response)
     if book.adopted and book.linked_since is not None:
         _sweep_adopted(draft, waited=at - book.linked_since >= ADOPTED_GRACE_SECONDS)
+    for call in book.calls.values():
+        if call.visible and describe(book.graph, call) != book.told.get(call.id):
+            draft.tell(ChangeKind.UPDATED, call)
     return draft.step()
 
 
 def unseen(book: CallBook) -> bool:
     """Tell whether a call taken over from the database may have ended without anybody having noticed yet."""
-    channels = book.graph.channels
     adopted = (book.calls[call] for call in book.adopted if call in book.calls)
-    return any(uniqueid not in channels for call in adopted for uniqueid in call.channels)
+    return any(_unseen(book.graph, uniqueid) for call in adopted for uniqueid in call.channels)
+
+
+def _unseen(graph: Graph, uniqueid: str) -> bool:
+    """Whether neither an event nor a list of this link has told of a channel."""
+    channel = graph.channels.get(uniqueid)
+    return channel is None or channel.generation < graph.generation
 
 
 def _sweep_adopted(draft: Draft, *, waited: bool) -> None:
     """Take out channels that only the database knows, where the PBX does not say which there are."""
     book, graph = draft.book, draft.book.graph
     for call in [book.calls[i] for i in book.adopted if i in book.calls]:
-        unseen = [uniqueid for uniqueid in call.channels if uniqueid not in graph.channels]
+        unseen = [uniqueid for uniqueid in call.channels if _unseen(graph, uniqueid)]
         heard = call.last_hangup_at
-        silent = heard is not None and draft.at - heard >= LAST_WORD_SECONDS and len(unseen) == len(call.channels)
+        over = (call.answered_at is not None or call.caller_hung_up) and len(unseen) == len(call.channels)
+        silent = over and heard is not None and draft.at - heard >= LAST_WORD_SECONDS
         if waited or silent:
-            now, draft.at = draft.at, draft.at if heard is None or waited else heard
+            ended = draft.at if call.talking else call.told_at or draft.at  # who knows: it was there until then
+            now, draft.at = draft.at, ended if heard is None or waited else heard
             for uniqueid in unseen:
                 _drop_placeholder(draft, call, uniqueid)
             draft.at = now

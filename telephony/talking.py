@@ -19,7 +19,7 @@ from telephony.channels import (
 )
 from telephony.conversations import Conversation, name_target
 from telephony.parties import call_in_midstream, join_call, known
-from telephony.records import ChangeKind, Direction, LegResult, TransferKind
+from telephony.records import ChangeKind, Direction, LegResult, Source, TransferKind
 
 PICKUP_SECONDS: Final = 2.0
 """A call picked up by a colleague leaves its phone this long before the colleague is bridged, at most."""
@@ -32,9 +32,28 @@ def bridge_enter(draft: Draft, event: ev.BridgeEnter) -> None:
         return
     draft.trigger = f"BridgeEnter {channel.name}"
     enter(draft.book.graph, channel, event.bridge, event.kind)
+    _find_partner(draft, channel, event)
     _consults(draft, channel)
     if is_talk(event.kind):
         check_connected(draft, channel)
+
+
+def _find_partner(draft: Draft, channel: Channel, event: ev.BridgeEnter) -> None:
+    """Conclude who is in the bridge already, when a restart came between the two who entered it."""
+    book = draft.book
+    call = call_of(book, channel)
+    if call is None or call.id not in book.adopted or event.count <= len(book.graph.bridges[event.bridge].members):
+        return
+    channels = (book.graph.channels.get(uniqueid) for uniqueid in call.channels)
+    absent = [c for c in channels if c is not None and c.bridge is None and c.generation < book.graph.generation]
+    named = [c for c in absent if channel.connected is not None and channel.connected in {c.endpoint, c.number}]
+    up = [c for c in absent if c.state == "Up"]
+    wires = [c for c in up if c.is_local]
+    for candidates in (wires, named, up, absent):
+        if len(candidates) == 1:
+            enter(book.graph, candidates[0], event.bridge, event.kind)
+            return
+    call.source = Source.RECOVERED  # somebody is there of whom we do not know
 
 
 def _consults(draft: Draft, channel: Channel) -> None:
@@ -154,7 +173,7 @@ def bridge_leave(draft: Draft, event: ev.BridgeLeave) -> None:
 
 def check_talk(draft: Draft, call: Conversation) -> None:
     """End the talk when nobody is left who hears another."""
-    if not call.talking or call.conference or _is_held(draft, call):
+    if not call.talking or call.conferring or _is_held(draft, call):
         return
     graph = draft.book.graph
     for uniqueid in call.channels:

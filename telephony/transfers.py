@@ -4,9 +4,10 @@ from telephony import events as ev
 from telephony.book import CallBook, Draft, absorb, call_of
 from telephony.channels import Channel, leads_to_hold
 from telephony.conversations import Conversation, add_transfer
+from telephony.dialing import dialled_number
 from telephony.parties import join_call, known
 from telephony.records import ChangeKind, Parking, Transfer, TransferKind
-from telephony.talking import check_connected
+from telephony.talking import check_connected, check_talk
 
 
 def blind_transfer(draft: Draft, event: ev.BlindTransfer) -> None:
@@ -43,6 +44,8 @@ def attended_transfer(draft: Draft, event: ev.AttendedTransfer) -> None:
         return
     if original is not None and original is second and call.end_hold(original.uniqueid, draft.at, counts=False):
         call.note(draft.at, "unhold", original.endpoint)
+        if original.bridge is None:
+            call.leave_leg(original.endpoint, draft.at)
     source = original.endpoint if original is not None else event.original.channel
     consultation = call_of(book, second) if second is not None else None
     to = _transfer_target(draft, event, call, consultation if consultation is not call else None, source)
@@ -54,6 +57,10 @@ def attended_transfer(draft: Draft, event: ev.AttendedTransfer) -> None:
     draft.tell(ChangeKind.TRANSFERRED, call, source)
     if target is not None and target.bridge is not None:
         check_connected(draft, target)
+    talked = call.talking
+    check_talk(draft, call)
+    if talked and not call.talking:  # completed while the target still rings
+        draft.tell(ChangeKind.UPDATED, call)
 
 
 def _was_on_hold(book: CallBook, original: Channel) -> bool:
@@ -77,7 +84,16 @@ def _transfer_target(
     if rank and (consultation is not None or rank[0].dialed_at > (call.answered_at or 0.0)):
         return rank[0].extension
     told = event.target.number if event.target is not None else None
-    return told or (consultation.called if consultation is not None else None) or ""
+    return told or (consultation.called if consultation is not None else None) or _dialled_by(target)
+
+
+def _dialled_by(target: Channel | None) -> str:
+    """Read whom a channel leads to: `Local/2002@from-internal-0000002d;1`, or the number called outside."""
+    if target is None:
+        return ""
+    if target.is_local:
+        return target.name.removeprefix("Local/").partition("@")[0]
+    return dialled_number(target) or ""
 
 
 def pickup(draft: Draft, event: ev.Pickup) -> None:

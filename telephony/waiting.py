@@ -2,7 +2,8 @@
 
 from telephony import events as ev
 from telephony.book import CallBook, Draft, call_of, show
-from telephony.channels import SPY_PREFIX
+from telephony.channels import SPY_PREFIX, Channel
+from telephony.conversations import Conversation, talks_since
 from telephony.monitoring import message_saved
 from telephony.parties import call_in_midstream, known
 from telephony.queues import Queue, status_from_word
@@ -60,6 +61,7 @@ def queue_abandon(draft: Draft, event: ev.QueueCallerAbandon) -> None:
         call.abandoned = channel.wants_hangup
         if call.abandoned and event.queue in draft.book.queues.queues:
             draft.book.queues.queues[event.queue].abandoned += 1
+        draft.tell(ChangeKind.UPDATED, call)
 
 
 def agent_complete(draft: Draft, event: ev.AgentComplete) -> None:
@@ -93,23 +95,40 @@ def conference_join(draft: Draft, event: ev.ConfbridgeJoin) -> None:
     if channel is None or channel.is_local:
         return
     call = call_of(draft.book, channel) or call_in_midstream(draft, channel)
-    call.conference = True
+    call.conferring.add(channel.uniqueid)
     call.talking = True
     if call.direction is None:
         call.number = call.extension
         show(draft, call, Direction.INTERNAL)
     call.note(draft.at, "conference_join", channel.endpoint if channel.is_phone else None, event.conference)
+    if channel.is_phone and channel.dialed_by is not None:
+        _meets(draft, call, channel)
+        return
     if call.answered_at is None:
-        call.answered_at = draft.at
+        call.answered_at = talks_since(channel, draft.at)
     draft.tell(ChangeKind.UPDATED, call)
+
+
+def _meets(draft: Draft, call: Conversation, channel: Channel) -> None:
+    """Take note that a phone which was called talks in a conference; its caller may have been there before it."""
+    leg = call.leg(channel.endpoint, draft.at)
+    if leg.talking_since is not None:
+        return
+    first = call.answered_by is None and call.direction is not Direction.OUTBOUND and not call.transfers
+    call.answer(channel, draft.at, ours=True)
+    if first:
+        call.answered_by = channel.endpoint
+    draft.tell(ChangeKind.ANSWERED, call, channel.endpoint)
 
 
 def conference_leave(draft: Draft, event: ev.ConfbridgeLeave) -> None:
     """Take a party out of a conference."""
     channel = known(draft, event.party, make=False)
     call = call_of(draft.book, channel) if channel is not None else None
-    if call is not None and call.conference:
-        call.conference = False
+    if channel is not None and call is not None and channel.uniqueid in call.conferring:
+        call.conferring.discard(channel.uniqueid)
+        if channel.is_phone:
+            call.leave_leg(channel.endpoint, draft.at)
         check_talk(draft, call)
         draft.tell(ChangeKind.UPDATED, call)
 
@@ -143,6 +162,7 @@ def voicemail_status(draft: Draft, event: ev.VoicemailStatus) -> None:
         if event.file:
             message_saved(call, event)
         call.voicemail_saved = event.saved or call.voicemail_saved is True
+        draft.tell(ChangeKind.UPDATED, call)
 
 
 def spy_over(draft: Draft, event: ev.ChanSpyStop) -> None:

@@ -140,6 +140,7 @@ class Asterisk:
             CONFIGURATION, etc, ignore=shutil.ignore_patterns("local", "local.example", "*ocker*", "README.md")
         )
         shutil.copytree(LABORATORY, local)
+        shutil.move(local / "followme.conf", etc)
         _sign_certificate(local / "ami.pem", local / "ami.key")
         modules = next(self.root.glob("usr/lib/*/asterisk/modules"))
         (self._folder / "asterisk.conf").write_text(
@@ -201,6 +202,11 @@ class Asterisk:
     def _cli(self, command: str) -> str:
         program = ["chroot", str(self.root), "/usr/sbin/asterisk", "-C", str(self.home / "asterisk.conf")]
         return subprocess.run([*program, "-rx", command], capture_output=True, text=True, check=True).stdout
+
+    def load(self, module: str) -> None:
+        """Load a module that no file of `asterisk_conf/` needs."""
+        self._cli(f"module load {module}.so")
+        assert "Running" in self._cli(f"module show like {module}"), self.log()
 
     def keep_cel_in(self, url: str) -> None:
         """Keep the channel event log in a PostgreSQL table as well."""

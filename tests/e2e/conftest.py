@@ -23,6 +23,7 @@ from tests.e2e.api import Api, Live
 from tests.e2e.asterisk import AGENTS_HOST, HOME, TRUNK_HOST, Asterisk, phone_password
 from tests.e2e.backends import Nats, PostgreSQL
 from tests.e2e.desk import chromium
+from tests.e2e.laboratory import Lab, listening
 from tests.e2e.phones import Phone
 from tests.e2e.product import Callcard
 
@@ -93,6 +94,13 @@ async def trunk(asterisk: Asterisk) -> AsyncIterator[Phone]:
     registrar = (AGENTS_HOST, asterisk.sip_port)
     async with Phone.at("provider", "", registrar, host=TRUNK_HOST, port=asterisk.trunk_port) as phone:
         yield phone
+
+
+@pytest.fixture
+async def lab(asterisk: Asterisk) -> AsyncIterator[Lab]:
+    """Listen to the test's calls on AMI, without the rest of the product."""
+    async with listening(asterisk) as laboratory:
+        yield laboratory
 
 
 @dataclass(frozen=True, slots=True)

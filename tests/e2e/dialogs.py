@@ -132,6 +132,10 @@ class IncomingCall(Dialog):
         """Say 180: the bell rings."""
         self._reply(180, "Ringing")
 
+    def announce(self) -> None:
+        """Say 183 with media: the caller hears an announcement, no bell."""
+        self._reply(183, "Session Progress", sdp=self.phone.session())
+
     async def answer(self) -> None:
         """Pick up and return when the PBX has confirmed it."""
         self._reply(200, "OK", sdp=self.phone.session())

@@ -2,18 +2,26 @@
 
 import asyncio
 import contextlib
+import json
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Self
+
+import msgspec
 
 from telephony.records import CallRecord
 from tests.e2e.asterisk import Asterisk
 from tests.telephony.recording import Block, Outcome, new_book, play
+from tests.telephony.truths import Truth, differences
 
 Alter = Callable[[bytes], bytes | None]
 
 SETTLED_SECONDS = 0.3
+RECORD_IN = os.environ.get("CALLCARD_E2E_RECORD", "")
+"""A folder: judged tests are kept there as recordings."""
 
 
 def without_dialplan(block: bytes) -> bytes | None:
@@ -69,11 +77,13 @@ class Ear:
             await self._news.wait_for(lambda: self.seen > 0 and not self.up)
         await asyncio.sleep(SETTLED_SECONDS)  # records may follow the last hang-up
 
-    async def event(self, name: str, seconds: float = 10) -> None:
-        """Return when an event of that name has come."""
-        first = f"Event: {name}\r".encode()
+    async def event(self, name: str, seconds: float = 10, *, channel: str = "") -> None:
+        """Return when an event of that name (and endpoint) has come."""
+        first, whose = f"Event: {name}\r".encode(), f"\nChannel: PJSIP/{channel}".encode() if channel else b""
         async with asyncio.timeout(seconds), self._news:
-            await self._news.wait_for(lambda: any(block.startswith(first) for _, block in self.blocks))
+            await self._news.wait_for(
+                lambda: any(block.startswith(first) and whose in block for _, block in self.blocks)
+            )
 
     async def parked(self) -> str:
         """Return the space a call was just parked in: Asterisk takes the next one each time."""
@@ -91,7 +101,7 @@ class Ear:
     async def _listen(self) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
             while True:
-                block = (await self._reader.readuntil(b"\r\n\r\n"))[:-4]
+                block = (await self._reader.readuntil(b"\r\n\r\n"))[:-4].lstrip()
                 self.blocks.append((time.time(), block))
                 name = re.search(rb"\nChannel: ([^\r]+)", block)
                 if name is not None and block.startswith(b"Event: Newchannel\r"):
@@ -106,9 +116,32 @@ class Ear:
 class Lab:
     """A stretch of life on the PBX, heard by Callcard's own manager user and by one that hears all."""
 
-    def __init__(self, own: Ear, full: Ear) -> None:
+    def __init__(self, own: Ear, full: Ear, cel: Path) -> None:
         self.own = own
         self.full = full
+        self._cel = cel
+        self._cel_before = cel.stat().st_size if cel.exists() else 0
+
+    async def judge(self, *truths: Truth) -> list[CallRecord]:
+        """Compare the rows with what the phones say that happened, in the order in which the calls began."""
+        await self.full.quiet()
+        told = facts(self.own.rows())
+        if RECORD_IN:
+            self._record(Path(RECORD_IN), truths)
+        wrong = [differences(row, truth) for row, truth in zip(self.own.rows().in_order(), truths, strict=False)]
+        assert (len(told), wrong) == (len(truths), [{}] * len(truths)), (len(told), wrong)
+        return await self.rows()
+
+    def _record(self, folder: Path, truths: tuple[Truth, ...]) -> None:
+        """Keep what was heard, what Asterisk wrote down and what the phones say, for tests/recordings/own."""
+        test = os.environ["PYTEST_CURRENT_TEST"].partition("::test_")[2].partition(" ")[0]
+        name = re.sub(r"[^a-z0-9]+", "_", test.lower()).strip("_")
+        heard = ((at, slim(raw)) for at, raw in self.full.blocks if matters(raw))
+        blocks = [json.dumps({"t": round(at, 4), "raw": raw.decode()}) + "\n" for at, raw in heard]
+        told = msgspec.json.format(msgspec.json.encode(truths), indent=1)
+        (folder / f"{name}.events.jsonl").write_text("".join(blocks))
+        (folder / f"{name}.truth.json").write_bytes(told + b"\n")
+        (folder / f"{name}.cel.jsonl").write_bytes(self._cel.read_bytes()[self._cel_before :])
 
     async def rows(self) -> list[CallRecord]:
         """Give the rows once all is quiet; they are the same however AMI told the story, and nothing is left over."""
@@ -123,6 +156,33 @@ class Lab:
             assert played.surprises == []
             assert (played.book.calls, played.book.by_channel, played.book.graph.channels) == ({}, {}, {})
         return outcome.in_order()
+
+
+def matters(block: bytes) -> bool:
+    """Leave out of recordings what says nothing of calls: it is most of the bytes."""
+    name = block.removeprefix(b"Event: ").partition(b"\r")[0]
+    if name == b"VarSet":
+        return any(b"\nVariable: " + variable in block for variable in (b"VM", b"MIXMONITOR"))
+    if name == b"Newexten":
+        return any(b"\nApplication: " + name + b"\r" in block for name in (b"VoiceMail", b"Queue", b"Dial"))
+    return block.startswith(b"Event: ") and not name.startswith(_NOISE)
+
+
+def slim(block: bytes) -> bytes:
+    """Leave out what is the same in all blocks, or nobody reads."""
+    return b"\r\n".join(line for line in block.split(b"\r\n") if not line.startswith(_NO_FACTS))
+
+
+_NOISE = (
+    b"RTCP", b"TestEvent", b"CEL", b"Cdr", b"MusicOnHold", b"DTMF", b"ExtensionStatus", b"SuccessfulAuth", b"Challenge",
+    b"SoftHangup", b"NewConnectedLine", b"PeerStatus", b"ContactStatus", b"AORs", b"BridgeCreate", b"BridgeDestroy",
+)  # fmt: skip
+_NO_FACTS = (
+    b"Privilege: ", b"ChannelState: ", b"Language: ", b"AccountCode: ", b"Priority: ", b"BridgeTechnology: ",
+    b"BridgeName: ", b"BridgeVideoSourceMode: ", b"ConnectedLineName: ", b"ChanVariable: ", b"DestChannelState: ",
+    b"DestLanguage: ", b"DestAccountCode: ", b"DestPriority: ", b"DestConnectedLineName: ", b"DestContext: ",
+    b"DestChanVariable: ",
+)  # fmt: skip
 
 
 def facts(outcome: Outcome) -> list[tuple[object, ...]]:
@@ -148,4 +208,4 @@ async def listening(asterisk: Asterisk) -> AsyncIterator[Lab]:
     asterisk.wait_idle()
     async with Ear.at(asterisk, "callcard") as own, Ear.at(asterisk, "lab") as full:
         await full.event("FullyBooted")
-        yield Lab(own, full)
+        yield Lab(own, full, asterisk.cel_file)

@@ -15,12 +15,13 @@ from tests.e2e.dialogs import ANSWER_SECONDS, Dialog, IncomingCall, OutgoingCall
 class Phone(asyncio.DatagramProtocol):
     """A SIP phone, or the provider's side of the trunk (which does not register)."""
 
-    def __init__(self, extension: str, password: str, registrar: tuple[str, int], *, rings: bool = True) -> None:
+    def __init__(self, extension: str, password: str, registrar: tuple[str, int]) -> None:
         self.extension = extension
+        self.rings = True
+        """Whether it says 180 to each call by itself; else a test does, or nobody."""
         self.registrar = registrar
         self.calls: asyncio.Queue[IncomingCall] = asyncio.Queue(100)
         self._password = password
-        self._rings = rings
         self._dialogs: dict[str, Dialog] = {}
         self._responses: dict[tuple[str, str], asyncio.Queue[sip.Message]] = {}
         self._replies: dict[tuple[str, str], sip.Message] = {}
@@ -187,10 +188,8 @@ class Phone(asyncio.DatagramProtocol):
             return
         dialog = self._dialogs.get(request.header("Call-ID"))
         match method:
-            case "INVITE" if dialog is None:
-                self._ring(request)
             case "INVITE":
-                self.send(sip.response(request, 200, "OK", contact=self.contact, sdp=self.session()))
+                self._invited(request, dialog)
             case "ACK":
                 if isinstance(dialog, IncomingCall):
                     dialog.acknowledged.set()
@@ -205,9 +204,17 @@ class Phone(asyncio.DatagramProtocol):
             case _:
                 self.send(sip.response(request, 200, "OK"))
 
+    def _invited(self, invite: sip.Message, dialog: Dialog | None) -> None:
+        if dialog is None:
+            self._ring(invite)
+        elif (
+            not isinstance(dialog, IncomingCall) or dialog.branch != invite.branch
+        ):  # else said again to a silent phone
+            self.send(sip.response(invite, 200, "OK", contact=self.contact, sdp=self.session()))
+
     def _ring(self, invite: sip.Message) -> None:
         call = IncomingCall(self, invite)
         self._dialogs[call.call_id] = call
-        if self._rings:
+        if self.rings:
             call.ring()
         self.calls.put_nowait(call)

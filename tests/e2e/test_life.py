@@ -2,15 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
 from telephony.records import CallRecord
-from tests.e2e.asterisk import Asterisk
 from tests.e2e.conftest import Plug
 from tests.e2e.dialogs import Dialog, IncomingCall, OutgoingCall
-from tests.e2e.laboratory import Lab, listening
+from tests.e2e.laboratory import Lab
 from tests.e2e.phones import Phone
 
 pytestmark = pytest.mark.e2e
@@ -23,12 +21,6 @@ TALK = 0.8
 
 def number(line: int) -> str:
     return f"74950000{line:03}"
-
-
-@pytest.fixture
-async def lab(asterisk: Asterisk) -> AsyncIterator[Lab]:
-    async with listening(asterisk) as lab:
-        yield lab
 
 
 async def talk() -> None:

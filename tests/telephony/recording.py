@@ -16,6 +16,7 @@ from telephony.recovery import link_up, sweep
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 ASTERISK22 = RECORDINGS / "asterisk22"
 CACOFONISK = RECORDINGS / "cacofonisk"
+OWN = RECORDINGS / "own"
 
 Block = tuple[float, bytes]
 
@@ -86,3 +87,4 @@ def play(blocks: Iterable[Block], book: CallBook) -> Outcome:
 def all_recordings() -> Iterator[Path]:
     yield from sorted(ASTERISK22.rglob("*.jsonl"))
     yield from sorted(CACOFONISK.rglob("traces/*/*.json"))
+    yield from sorted(OWN.glob("*.events.jsonl"))
