@@ -29,6 +29,7 @@ from screenpop.board import Board
 from screenpop.bus import Bus, frames
 from screenpop.callers import Callers
 from screenpop.cards import View, build
+from screenpop.junction import Junction
 from screenpop.lanes import Adopted, Item, Lanes
 from screenpop.live import LiveCall
 from screenpop.messages import (
@@ -135,6 +136,8 @@ class Service:
         self.absences = Absences()
         self.wrapping = Wrapping(stores.agents, stores.results, stores.wrap_ups, clock)
         self.failed_changes = 0
+        self.junction = Junction(clock, self._hear) if len(pbxs) > 1 else None
+        """Where calls between several PBXs become one."""
 
     @property
     def counters(self) -> Counters:
@@ -163,6 +166,8 @@ class Service:
                 group.create_task(self._wrap_up(), name="wrap-ups")
                 group.create_task(self._settle(), name="settle")
                 group.create_task(self._sweep(), name="sweep")
+                if self.junction is not None:
+                    group.create_task(self.junction.run(), name="halves")
                 group.create_task(self._obey(), name="wishes")
                 group.create_task(self._hear_receipts(), name="receipts")
                 group.create_task(self._callers.load_places(), name="number tables")
@@ -180,6 +185,11 @@ class Service:
         """Take the changes of a PBX; never blocks, never raises."""
         for told in changes:
             change = phones.named(told, self._seats.written)
+            self._hear([change] if self.junction is None else self.junction.take(change))
+
+    def _hear(self, changes: Sequence[Change]) -> None:
+        """Take what happened to whole conversations."""
+        for change in changes:
             self._board.apply(change)
             if isinstance(change, CallChange) and not self._done_at_once(change):
                 self._lanes.put(change)
@@ -202,6 +212,8 @@ class Service:
         """Take over calls that were open when the service stopped, before any change of them is submitted."""
         for call in calls:
             self._board.adopt(call)
+            if self.junction is not None:
+                self.junction.adopt(call)
             self._lanes.put(Adopted(call))
         self._board_changed.set()
 
@@ -568,6 +580,8 @@ class Service:
         self._owning = False
         self._pops = PopBook()
         self._callers.clear()
+        if self.junction is not None:
+            self.junction.clear()
         self._board = Board(self._pbxs)
         self._board.sit(self._seats, self._clock())
         for user in self._presence.online:

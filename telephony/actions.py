@@ -168,6 +168,11 @@ def knows(plan: DialPlan, extension: str) -> Action:
     return "Getvar", {"Variable": f"DIALPLAN_EXISTS({plan.context},{extension},1)"}
 
 
+def sip_call_id(channel: str) -> Action:
+    """Ask which SIP Call-ID a channel has; asked by itself it is harmless, as a `channelvars` it jams Asterisk."""
+    return "Getvar", {"Channel": channel, "Variable": "CHANNEL(pjsip,call-id)"}
+
+
 def run_at(  # noqa: PLR0913 - an Originate has that many sides
     plan: DialPlan,
     extension: str,

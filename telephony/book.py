@@ -193,6 +193,7 @@ def absorb(draft: Draft, keep: Conversation, drop: Conversation) -> None:
         keep.saw_linkedid(linkedid)
     keep.recordings.extend(drop.recordings)
     keep.conferring |= drop.conferring
+    keep.dials_out.extend(drop.dials_out)
     moved = [leg for extension, leg in drop.legs.items() if extension not in keep.legs]
     for leg in moved:
         keep.legs[leg.extension] = leg

@@ -40,6 +40,14 @@ class Control:
         await self.link.action(name, fields)
         return call_id(self.pbx, uniqueid)
 
+    async def sip_call_id(self, uniqueid: str) -> str | None:
+        """Ask which SIP Call-ID a channel has; None where it has none."""
+        channel = self.book.graph.channels.get(uniqueid)
+        if channel is None or not channel.name.startswith("PJSIP/"):
+            return None
+        name, fields = actions.sip_call_id(channel.name)
+        return (await self.link.action(name, fields, timeout=2.0)).fields.get("Value") or None
+
     async def answer(self, call: str, extension: str) -> None:
         """Let the desk phone `extension` take the call that rings there, where the phone obeys."""
         if not any(one.is_phone and one.endpoint == extension for one in self._channels(self._call(call))):

@@ -12,6 +12,7 @@ from telephony.channels import Channel
 from telephony.records import (
     CallPhase,
     CallRecord,
+    DialOut,
     Direction,
     LegResult,
     Outcome,
@@ -36,6 +37,8 @@ machine: Asterisk tells both within a millisecond."""
 TRANSFER_UNHOLD_SECONDS = 0.5
 """A transfer by keys is told at once after the Unhold that ends its music."""
 
+MOST_DIALS_OUT = 50
+"""Dials to the outside kept of one conversation."""
 LONGEST_TIMELINE = 200
 """Entries kept of one conversation; a looping dialplan must not fill the memory."""
 
@@ -153,6 +156,7 @@ class Conversation(msgspec.Struct, omit_defaults=True):
     linkedids: list[str] = []
     timeline: list[TimelineEntry] = []
     recordings: list[Recording] = []
+    dials_out: list[DialOut] = []
     source: Source = Source.LIVE
 
     def note(self, at: float, what: str, extension: str | None = None, detail: str | None = None) -> None:
@@ -280,6 +284,7 @@ class Conversation(msgspec.Struct, omit_defaults=True):
             self.parking if end is None else None,
             tuple(self.spies.values()) if end is None else (),
             standing,
+            tuple(self.dials_out),
         )
 
     def _extension(self) -> str | None:

@@ -6,6 +6,7 @@ from telephony import events as ev
 from telephony.book import CallBook, Draft, call_of, new_call, show
 from telephony.channels import SPY_PREFIX, Channel
 from telephony.conversations import (
+    MOST_DIALS_OUT,
     PROMPT_DIAL_END_SECONDS,
     Conversation,
     add_transfer,
@@ -13,7 +14,7 @@ from telephony.conversations import (
     name_target,
 )
 from telephony.parties import call_in_midstream, join_call, known, take_number
-from telephony.records import ChangeKind, Direction, LegResult, Transfer, TransferKind
+from telephony.records import ChangeKind, DialOut, Direction, LegResult, Transfer, TransferKind
 
 MOST_FAILED_ORIGINATES: Final = 1000
 
@@ -119,9 +120,12 @@ def _has_far_side(call: Conversation) -> bool:
 def _dials_out(draft: Draft, call: Conversation, source: Channel, dest: Channel) -> None:
     number = dialled_number(dest)
     call.tried_outside = True
+    if len(call.dials_out) < MOST_DIALS_OUT and all(one.uniqueid != dest.uniqueid for one in call.dials_out):
+        call.dials_out.append(DialOut(dest.uniqueid, draft.at, number))
     _name_redirect(draft, call, source, number or dest.endpoint)
     call.note(draft.at, "dial_out", detail=number)
     if call.direction is Direction.INBOUND:
+        draft.tell(ChangeKind.UPDATED, call)
         return
     first = call.direction is None
     if first or (call.originated and call.answered_at is None):

@@ -136,6 +136,32 @@ class Spy(msgspec.Struct, frozen=True):
     since: float
 
 
+class DialOut(msgspec.Struct, frozen=True):
+    """A dial over a line to the outside, or to another PBX: its channel, and the number dialled there."""
+
+    uniqueid: str
+    at: float
+    number: str | None = None
+
+
+class Confidence(StrEnum):
+    """How sure it is that two PBXs tell of the same call."""
+
+    EXACT = "exact"
+    """Both ends of the line have the same SIP Call-ID."""
+    LIKELY = "likely"
+    """Numbers and times leave no other possibility."""
+
+
+class CallLink(msgspec.Struct, frozen=True):
+    """The part of a conversation that another PBX tells of: the id it had there, and the phones it brought in."""
+
+    pbx: str
+    id: str
+    confidence: Confidence
+    phones: tuple[str, ...] = ()
+
+
 class CallRecord(msgspec.Struct, frozen=True):
     """One conversation as a person would tell it, finished or still running (`ended_at` is None, `outcome` None)."""
 
@@ -182,6 +208,9 @@ class CallRecord(msgspec.Struct, frozen=True):
     spies: tuple[Spy, ...] = ()
     standing: bytes = b""
     """Running calls: what a restart needs of them, for `standing.restore`; nobody else reads it."""
+    dials_out: tuple[DialOut, ...] = ()
+    links: tuple[CallLink, ...] = ()
+    """What other PBXs tell of it; the record is then the whole of both."""
 
 
 class ChangeKind(StrEnum):

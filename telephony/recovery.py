@@ -227,7 +227,7 @@ def _from_record(record: CallRecord) -> Conversation:
     call.holds, call.hold_seconds = record.holds, record.hold_seconds
     call.answered_at, call.answered_by = record.answered_at, record.answered_by
     call.linkedids, call.timeline = list(record.linkedids), list(record.timeline)
-    call.recordings = list(record.recordings)
+    call.recordings, call.dials_out = list(record.recordings), list(record.dials_out)
     call.source = record.source
     for told in record.participants:
         leg = Leg(told.extension, told.rang_at or record.started_at, told.rang_at, told.answered_at, told.left_at)

@@ -40,6 +40,7 @@ from crm_core.voicemail.store import Voicemails
 from crm_core.voicemail.watching import SpoolWatcher
 from crm_core.work.store import Work
 from screenpop.bus import Bus, LocalBus
+from screenpop.merging import alone
 from screenpop.pausing import Pausing
 from screenpop.service import Service, Stores
 from telephony.addresses import AmiAddress
@@ -114,6 +115,8 @@ class Node:
             first_seq=0 if settings.bus_url is None else int(time.time() * 1000),
             on_pop=metrics.pop_latency.observe,
         )
+        if service.junction is not None:
+            service.junction.ask_sip = self._sip_call_id
         recordings, sources = Recordings(db), recording_sources(settings)
         voicemails, spools = Voicemails(db, numbering), voicemail_spools(settings)
         self._mailboxes = SpoolWatcher(voicemails, spools)
@@ -235,7 +238,7 @@ class Node:
         book = CallBook(Line(name, self._settings.extensions, locals_of(self._extensions.known, name)))
         tracker = Tracker(link, book, journal, partial(self._deliver, name))
         running = await parts.calls.open_calls(name)
-        tracker.adopt([local_record(call) for call in running])
+        tracker.adopt([local_record(alone(call)) for call in running])
         parts.service.adopt(running)
         self._trackers[name] = tracker
         catch_up = self._catching_up[name] = self._catch_up(tracker)
@@ -279,6 +282,10 @@ class Node:
                 if swept.recordings or swept.voicemails or swept.unreachable:
                     logger.info("kept for long enough: %s", swept)
             await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _sip_call_id(self, pbx: str, uniqueid: str) -> str | None:
+        tracker = self._trackers.get(pbx)
+        return None if tracker is None else await tracker.sip_call_id(uniqueid)
 
     def _deliver(self, name: str, changes: Sequence[Change]) -> None:
         """Hand on what changed at a PBX; first to those who show it."""

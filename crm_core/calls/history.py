@@ -23,6 +23,8 @@ class HistoryWriter:
         """Write calls, and make their consultations part of them. Raises CrmError; then it may be done again."""
         if not finished:
             return
+        elsewhere = await self._calls.absorbed([one.call.id for one in finished])
+        finished = [one for one in finished if one.call.id not in elsewhere]
         users = {extension: user.name for extension, user in (await self._staff.seats()).items()}
         written = frozenset(extension for extension in users if AT in extension)
         await self._calls.add_many([self._save(named_record(one.call, written), users) for one in finished])

@@ -27,6 +27,7 @@ from crm_core.calls.rules import (
 )
 from crm_core.calls.saving import batch
 from crm_core.calls.tables import (
+    AbsorbedRow,
     CallTable,
     CallTag,
     CallWord,
@@ -127,9 +128,21 @@ class Calls:
             await connection.execute(statement, {"pbx": pbx, "at": at})
 
     async def get(self, call_id: str) -> CallRow | None:
-        """Read one row."""
+        """Read one row; the id of a call that became part of another one leads to that one."""
+        wanted = clean(call_id)
         async with self._db.read() as connection:
-            return next(iter(await load_calls(connection, [clean(call_id)])), None)
+            found = next(iter(await load_calls(connection, [wanted])), None)
+            if found is None:
+                into = select(AbsorbedRow.call_id).where(AbsorbedRow.id == wanted)
+                rest = (await connection.execute(into)).scalars().all()
+                found = next(iter(await load_calls(connection, rest)), None) if rest else None
+            return found
+
+    async def absorbed(self, call_ids: Sequence[str]) -> frozenset[str]:
+        """Return which of these calls became part of others."""
+        query = select(AbsorbedRow.id).where(AbsorbedRow.id.in_(call_ids))
+        async with self._db.read() as connection:
+            return frozenset((await connection.execute(query)).scalars())
 
     async def list_calls(
         self, wanted: CallFilter | None = None, *, limit: int = 50, cursor: str | None = None
@@ -249,6 +262,11 @@ class Calls:
             await move_voicemails(connection, absorbed, into)
             await _move_kept(self._db, connection, absorbed, into)
             await connection.execute(delete(CallTable).where(CallTable.id == absorbed))
+            await connection.execute(update(AbsorbedRow).where(AbsorbedRow.call_id == absorbed).values(moved))
+            statement = upsert(self._db, AbsorbedRow).on_conflict_do_update(
+                index_elements=[AbsorbedRow.id], set_={"call_id": into}
+            )
+            await connection.execute(statement, {"id": absorbed, "call_id": into})
 
     async def add_trace(self, call_id: str, entries: Sequence[TraceEntry]) -> None:
         """Append steps of why a call did or did not pop."""

@@ -128,6 +128,15 @@ class NoteRow(Row):
     updated_at: Mapped[Instant]
 
 
+class AbsorbedRow(Row):
+    """A call that became part of another one: what knew it by its id finds the other."""
+
+    __tablename__ = "call_absorbed"
+
+    id: Mapped[Key] = mapped_column(primary_key=True)
+    call_id: Mapped[Key] = mapped_column(index=True)
+
+
 class CallWord(Row):
     """A folded word of the caller's name (`note_id` 0) or of a note, to find the call by its beginning."""
 

@@ -416,3 +416,20 @@ async def test_until_when_a_pbx_is_known_is_remembered_for_each(calls: Calls) ->
     await calls.note_heard("branch", NOON + 1)
     await calls.note_heard("main", NOON + 2)
     assert (await calls.heard("main"), await calls.heard("branch")) == (NOON + 2, NOON + 1)
+
+
+async def test_the_id_of_a_call_that_became_part_of_another_one_leads_there(calls: Calls, numbering: Numbering) -> None:
+    for call_id in ("consult", "kept", "later"):
+        call = ringing(call_id, 1000.0)
+        await calls.save(call, numbering.read(call.number))
+    await calls.absorb("consult", "kept")
+    found = await calls.get("consult")
+    assert found is not None
+    assert found.id == "kept"
+    await calls.absorb("kept", "later")
+    again = await calls.get("consult")
+    assert again is not None
+    assert again.id == "later"
+    assert await calls.absorbed(["consult", "kept", "later", "other"]) == {"consult", "kept"}
+    await calls.absorb("consult", "later")
+    assert await calls.absorbed(["consult"]) == {"consult"}

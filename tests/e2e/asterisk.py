@@ -105,14 +105,15 @@ class Asterisk:
 
     secret = "e2e-ami-secret"
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = AGENTS_HOST) -> None:
+        self.host = host
         self.root = HOME / "asterisk-root"
         (self.root / "srv").mkdir(exist_ok=True)
         self._folder = Path(tempfile.mkdtemp(prefix="callcard-", dir=self.root / "srv"))
         self._local = self._folder / "etc" / "local"
         self.ami_port = free_port()
         self.tls_port = free_port()
-        self.sip_port = free_udp_port(AGENTS_HOST)
+        self.sip_port = free_udp_port(host)
         self.trunk_port = free_udp_port(TRUNK_HOST)
         self._configure()
         self._server: Server | None = None
@@ -151,7 +152,7 @@ class Asterisk:
         )
         (local / "manager.conf").write_text(manager)
         sip = LOCAL_PJSIP.format(
-            host=AGENTS_HOST, sip_port=self.sip_port, trunk_host=TRUNK_HOST, trunk_port=self.trunk_port
+            host=self.host, sip_port=self.sip_port, trunk_host=TRUNK_HOST, trunk_port=self.trunk_port
         )
         phones = [LOCAL_PHONE.format(extension=name, password=phone_password(name)) for name in EXTENSIONS]
         (local / "pjsip.conf").write_text(sip + "".join(phones))
@@ -161,6 +162,11 @@ class Asterisk:
             greeting = self._folder / "spool" / "voicemail" / "default" / str(box)
             greeting.mkdir(parents=True)
             _record_silence(greeting / "unavail.wav")
+
+    def add(self, file: str, text: str) -> None:
+        """Append to one of its own files, before the start."""
+        with (self._local / file).open("a") as opened:
+            opened.write(text)
 
     def start(self) -> None:
         """Start it and return when it has booted completely."""

@@ -199,7 +199,7 @@ async def test_an_attended_transfer_is_one_call_in_the_end(house: House) -> None
     shown = await ben.next()
     assert (shown["type"], shown["call_id"], shown["reason"]) == ("pop.show", "C1", "transfer")
     assert (shown["status"], shown["card"]["contact"]["id"]) == ("talking", contact)
-    await house.row("I1", lambda row: row is None)
+    await house.row("I1", lambda row: row is not None and row.id == "C1")
     assert (await house.row("C1")).users == {"2001": "ana", "2002": "ben"}
 
 

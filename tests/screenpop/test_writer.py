@@ -153,9 +153,10 @@ async def test_a_consultation_becomes_part_of_the_call_it_was_about(calls: Calls
     writer.absorb("C1", "C2")
     writer.put(CallToSave(whole, NUMBER))
     await writer.flush(DEADLINE)
-    assert await calls.get("C1") is None
     kept = await calls.get("C2")
     assert kept is not None
+    assert await calls.get("C1") == kept, "who knew it by its old id finds it"
+    assert (await calls.list_calls()).items == (kept,)
     assert [note.text for note in kept.notes] == ["wants the new price list"]
 
 
@@ -171,9 +172,10 @@ async def test_what_became_part_of_another_call_is_no_row(calls: Calls) -> None:
         writer.put(CallToSave(inbound("C1"), NUMBER))
         await settled(writer)
         await writer.write_traces()
-        assert await calls.get("I1") is None
         row = await calls.get("C1")
         assert row is not None
+        assert await calls.get("I1") == row
+        assert (await calls.list_calls()).items == (row,)
         assert [note.text for note in row.notes] == ["what Ben must know"]
         assert await calls.trace("C1") == (TraceEntry(T0, "ring", {"text": "2002"}),)
 

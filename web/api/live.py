@@ -1,6 +1,6 @@
 """Acting on calls that run now, and making new ones, through the desk phones."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,7 +10,6 @@ from msgspec import Meta, Struct
 from crm_core.calls.rules import CallRow
 from telephony.phones import locals_of
 from telephony.records import CallRecord
-from telephony.tracker import Tracker
 from web.api.calls import find_call
 from web.api.problems import Conflict, Forbidden, Invalid
 from web.api.reading import read_body
@@ -130,79 +129,79 @@ async def answer_phone(request: web.Request) -> web.StreamResponse:
         raise Conflict("The call does not ring at your phone.")
     if extension not in own and not signed_in(request).supervises:
         raise Forbidden("Only supervisors answer at other people's phones.")
-    pbx = row.record.pbx
-    await asking(tracker_of(request, pbx).answer(row.id, extension_at(pbx, extension)))
+    pbx, call_id = _half(row.record, [extension])
+    await asking(tracker_of(request, pbx).answer(call_id, extension_at(pbx, extension)))
     return nothing()
 
 
 async def hangup(request: web.Request) -> web.StreamResponse:
     """End the call."""
-    return await _act(request, Nothing, lambda pbx, row, _body, _own: pbx.hangup(row.id))
+    return await _act(request, Nothing, lambda pbx, call, _body, _own: pbx.hangup(call))
 
 
 async def hold(request: web.Request) -> web.StreamResponse:
     """Put the caller on hold."""
-    return await _act(request, Nothing, lambda pbx, row, _, own: pbx.hold(row.id, by=own))
+    return await _act(request, Nothing, lambda pbx, call, _, own: pbx.hold(call, by=own))
 
 
 async def unhold(request: web.Request) -> web.StreamResponse:
     """Take the caller back, from a hold or from a consultation."""
-    return await _act(request, Nothing, lambda pbx, row, _, own: pbx.unhold(row.id, by=own))
+    return await _act(request, Nothing, lambda pbx, call, _, own: pbx.unhold(call, by=own))
 
 
 async def transfer(request: web.Request) -> web.StreamResponse:
     """Hand the call on; attended: consult first, then `complete` or `unhold`."""
     return await _act(
-        request, TransferTo, lambda pbx, row, body, own: pbx.transfer(row.id, body.to, body.kind.value, by=own)
+        request, TransferTo, lambda pbx, call, body, own: pbx.transfer(call, body.to, body.kind.value, by=own)
     )
 
 
 async def complete(request: web.Request) -> web.StreamResponse:
     """Hand the caller over to the one who is consulted."""
-    return await _act(request, Nothing, lambda pbx, row, _, own: pbx.complete(row.id, by=own))
+    return await _act(request, Nothing, lambda pbx, call, _, own: pbx.complete(call, by=own))
 
 
 async def park(request: web.Request) -> web.StreamResponse:
     """Park the call."""
-    return await _act(request, Nothing, lambda pbx, row, _, own: pbx.park(row.id, by=own))
+    return await _act(request, Nothing, lambda pbx, call, _, own: pbx.park(call, by=own))
 
 
 async def fetch(request: web.Request) -> web.StreamResponse:
     """Ring one's phone and connect it with a parked caller."""
-    return await _from_phone(request, AnswerAt, lambda pbx, row, _, extension: pbx.fetch(row.id, extension))
+    return await _from_phone(request, AnswerAt, lambda pbx, call, _, extension: pbx.fetch(call, extension))
 
 
 async def pickup(request: web.Request) -> web.StreamResponse:
     """Ring one's phone and give it a call that rings at a colleague's."""
-    return await _from_phone(request, AnswerAt, lambda pbx, row, _, extension: pbx.pickup(row.id, extension))
+    return await _from_phone(request, AnswerAt, lambda pbx, call, _, extension: pbx.pickup(call, extension))
 
 
 async def take(request: web.Request) -> web.StreamResponse:
     """Send a waiting caller to one's phone."""
-    return await _from_phone(request, AnswerAt, lambda pbx, row, _, extension: pbx.take(row.id, extension))
+    return await _from_phone(request, AnswerAt, lambda pbx, call, _, extension: pbx.take(call, extension))
 
 
 async def spy(request: web.Request) -> web.StreamResponse:
     """Ring one's phone and join a call: listen, whisper to the agent, or barge in. The call's timeline tells it."""
     who = signed_in(request).user.name
     return await _from_phone(
-        request, Spy, lambda pbx, row, body, extension: pbx.spy(row.id, extension, body.mode.value, who)
+        request, Spy, lambda pbx, call, body, extension: pbx.spy(call, extension, body.mode.value, who)
     )
 
 
 async def move(request: web.Request) -> web.StreamResponse:
     """Send a waiting caller into another queue."""
-    return await _act(request, MoveTo, lambda pbx, row, body, _: pbx.move(row.id, body.queue))
+    return await _act(request, MoveTo, lambda pbx, call, body, _: pbx.move(call, body.queue))
 
 
 async def prioritise(request: web.Request) -> web.StreamResponse:
     """Let a waiting caller be served before those with a lower priority."""
-    return await _act(request, Priority, lambda pbx, row, body, _: pbx.prioritise(row.id, body.priority))
+    return await _act(request, Priority, lambda pbx, call, body, _: pbx.prioritise(call, body.priority))
 
 
 async def record(request: web.Request) -> web.StreamResponse:
     """Start, stop, pause or resume the recording."""
-    return await _act(request, RecordingOrder, lambda pbx, row, body, _: pbx.record(row.id, body.action.value))
+    return await _act(request, RecordingOrder, lambda pbx, call, body, _: pbx.record(call, body.action.value))
 
 
 async def _act(
@@ -214,11 +213,17 @@ async def _act(
     body = await read_body(request, model)
     if row.record.ended_at is not None:
         raise Conflict("The call has ended.")
-    pbx: Tracker = tracker_of(request, row.record.pbx)
     principal = signed_in(request)
-    own = frozenset() if principal.supervises else locals_of(principal.user.extensions, row.record.pbx)
-    await asking(act(pbx, row, body, own))
+    pbx, call_id = _half(row.record, principal.user.extensions)
+    own = frozenset() if principal.supervises else locals_of(principal.user.extensions, pbx)
+    await asking(act(tracker_of(request, pbx), call_id, body, own))
     return nothing()
+
+
+def _half(call: CallRecord, own: Collection[str]) -> tuple[str, str]:
+    """Return the PBX, and its call, that somebody acts on: of several that tell of it the one their phone is in."""
+    theirs = next((link for link in call.links if set(own) & set(link.phones)), None)
+    return (call.pbx, call.id) if theirs is None else (theirs.pbx, theirs.id)
 
 
 async def _from_phone(
@@ -237,8 +242,8 @@ async def _from_phone(
         raise Forbidden("Only supervisors use other people's phones.")
     if row.record.ended_at is not None:
         raise Conflict("The call has ended.")
-    pbx = row.record.pbx
-    await asking(act(tracker_of(request, pbx), row, body, extension_at(pbx, extension)))
+    pbx, call_id = _half(row.record, [extension])
+    await asking(act(tracker_of(request, pbx), call_id, body, extension_at(pbx, extension)))
     return nothing()
 
 

@@ -140,6 +140,14 @@ class Kept(Struct, frozen=True):
     at: Time
 
 
+class CallLink(Struct, frozen=True):
+    """The part of a call that another PBX told of, and the id it had there."""
+
+    pbx: str
+    id: str
+    confidence: records.Confidence
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """One conversation as a person would tell it; `ended_at` and `outcome` are null while it runs."""
 
@@ -174,6 +182,8 @@ class Call(Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...]
     linkedids: tuple[str, ...]
     source: Source
+    linked: tuple[CallLink, ...] = ()
+    """What other PBXs told of the same call, and how sure that is; the row is the whole of it."""
 
 
 class TimelineStep(Struct, frozen=True):
@@ -343,6 +353,7 @@ def _call_fields(row: calls.CallRow) -> dict[str, Any]:
         "notes": tuple(note(one) for one in row.notes),
         "linkedids": record.linkedids,
         "source": record.source,
+        "linked": tuple(CallLink(one.pbx, one.id, one.confidence) for one in record.links),
     }
 
 

@@ -29,7 +29,9 @@ def _event(step: TraceEntry, _: Gettext) -> str:
         "left": _("Phone %(extension)s left the call"),
         "transferred": _("The call is being moved"),
         "updated": _("Something about the call changed"),
-        "absorbed": _("A consultation became part of the call"),
+        "absorbed": _("Two telephone systems told of the same call")
+        if step.facts.get("event") == "link"
+        else _("A consultation became part of the call"),
         "ended": _("The call ended"),
     }
     return words.get(step.what, "")

@@ -11,6 +11,7 @@ STEPS: list[tuple[str, dict[str, Fact], str]] = [
     ("ringing", {"extension": "2001"}, "Phone 2001 rings"),
     ("answered", {"extension": "2001"}, "Phone 2001 talks"),
     ("answered", {}, "The call is answered"),
+    ("absorbed", {"event": "link"}, "Two telephone systems told of the same call (link)"),
     ("number", {"raw": "8 495", "e164": "+7495", "kind": "external"}, "8 495 is read as +7495"),
     ("number", {"raw": "495", "e164": None, "kind": "external"}, "495 is an outside number as it is"),
     ("number", {"raw": None, "e164": None, "kind": "withheld"}, "The number is withheld"),
