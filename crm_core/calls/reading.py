@@ -1,12 +1,14 @@
 """Call-log rows put together from their tables, many at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.calls.dispositions import SEPARATOR
+from crm_core.calls.returning import called_back, load_returns
 from crm_core.calls.rules import CallFilter, CallRow, ContactName, Kept, Note
 from crm_core.calls.tables import CallTable, CallTag, CallWord, KeptRow, LinkedId, NoteRow, ParticipantRow
 from crm_core.columns import begins_with
@@ -50,7 +52,7 @@ async def load_calls(connection: AsyncConnection, ids: Sequence[str]) -> list[Ca
     notes = await load_notes(connection, ids)
     recordings = await load_recordings(connection, ids)
     voicemails = await voicemails_of_calls(connection, ids)
-    return [
+    rows = [
         CallRow(
             record=RECORD.decode(call.record),
             number=Number(call.number_raw, call.number_e164, NumberKind(call.number_kind)),
@@ -66,6 +68,8 @@ async def load_calls(connection: AsyncConnection, ids: Sequence[str]) -> list[Ca
         )
         for call in (found[identity] for identity in ids if identity in found)
     ]
+    returns = await load_returns(connection, [call.id for call in rows if call.is_lost])
+    return [replace(call, called_back=returns[call.id]) if call.id in returns else call for call in rows]
 
 
 async def load_notes(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Note]]:
@@ -101,6 +105,8 @@ def wanted_calls(wanted: CallFilter, numbering: Numbering) -> Select[str, float]
         query = query.where(row.started_at < wanted.started_to)
     if wanted.number is not None:
         query = _of_number(query, wanted.number, numbering)
+    if wanted.called_back is not None:
+        query = query.where(called_back(wanted=wanted.called_back))
     if wanted.agent is not None:
         took_part = select(ParticipantRow.call_id).where(ParticipantRow.user_name == clean(wanted.agent))
         query = query.where(row.id.in_(took_part))

@@ -34,6 +34,17 @@ class ContactName:
 
 
 @dataclass(frozen=True, slots=True)
+class CalledBack:
+    """The first talk with a client after a call nobody took; `by` is who of us talked."""
+
+    at: float
+    by: str | None
+    call_id: str
+    by_us: bool
+    """We called; else the client got through himself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """Who said that a call's recordings are kept, however old they grow, and when."""
 
@@ -70,6 +81,12 @@ class CallRow:
     recordings: tuple[Recording, ...] = ()
     voicemails: tuple[Voicemail, ...] = ()
     kept: Kept | None = None
+    called_back: CalledBack | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a client called, it is over, and nobody talked to him."""
+        return self.record.direction is Direction.INBOUND and self.record.outcome in LOST
 
     @property
     def id(self) -> str:
@@ -117,6 +134,8 @@ class CallFilter:
     queue: str | None = None
     direction: Direction | None = None
     outcome: Outcome | None = None
+    called_back: bool | None = None
+    """Lost calls whose client was talked to since (True), or was not (False)."""
     linkedid: str | None = None
     disposition: str | None = None
     """A result, with all that are below it."""
@@ -168,6 +187,8 @@ def with_contact(save: CallToSave, meanings: Mapping[str, tuple[int | None, int]
     return replace(save, contact_id=meant, candidates=many)
 
 
+LOST = frozenset({Outcome.MISSED, Outcome.ABANDONED, Outcome.VOICEMAIL})
+"""What becomes of a client's call that nobody of us took."""
 MISSED = frozenset({Outcome.MISSED, Outcome.ABANDONED, Outcome.NO_ANSWER, Outcome.VOICEMAIL})
 
 

@@ -174,6 +174,8 @@ class TaskPatch(Struct, frozen=True):
     """What a person may change on a task: UNSET stays."""
 
     owner: str | UnsetType | None = UNSET
+    taken_from: str | UnsetType | None = UNSET
+    """Who had it as the taker knows; somebody else having taken it meanwhile is a conflict."""
     due_at: float | UnsetType = UNSET
     priority: int | UnsetType = UNSET
     state: TaskState | UnsetType = UNSET
@@ -218,6 +220,13 @@ def ending(verdict: Verdict, opened_at: float) -> Ending:
     if reached is None or reached.at < opened_at:
         return Ending.NOT_MISSED
     return Ending.REACHED if reached.call.direction is Direction.OUTBOUND else Ending.GOT_THROUGH
+
+
+def taken_meanwhile(taken_from: str | UnsetType | None, owner: str | None, new: str | None, by: str) -> bool:
+    """Tell whether `by` gives to `new` what a colleague (`owner`) has, without knowing it."""
+    if owner is None or owner == new:
+        return False
+    return taken_from != owner if taken_from is not UNSET else new == by
 
 
 def check_reason(reason: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crm_core.calls.tables import CallTable
 from crm_core.db import Database, Statement
-from crm_core.errors import CrmError, InvalidField, NotFound
+from crm_core.errors import Conflict, CrmError, InvalidField, NotFound
 from crm_core.numbers import Numbering
 from crm_core.pages import Page, Position, decode_position, encode_cursor
 from crm_core.people.linking import meanings
@@ -34,6 +34,7 @@ from crm_core.work.rules import (
     check_reason,
     check_subject,
     client_key,
+    taken_meanwhile,
 )
 from crm_core.work.tables import TaskCallRow, TaskEventRow, TaskRow
 
@@ -130,12 +131,14 @@ class Work:
                 }  # fmt: skip
                 task_id = (await connection.execute(insert(TaskRow).values(values).returning(TaskRow.id))).scalar_one()
             else:
+                if owner is None:
+                    del values["owner"]  # who has taken it keeps it
                 await connection.execute(update(TaskRow).where(TaskRow.id == task_id).values(values))
             await add_event(connection, task_id, now, by, "promised")
             return await _one(connection, task_id)
 
     async def patch(self, task_id: int, patch: TaskPatch, by: str) -> Task:
-        """Take, assign, put off, close or reopen a task; raises NotFound or InvalidField."""
+        """Take, assign, put off, close or reopen a task; raises NotFound, Conflict or InvalidField."""
         now = self._clock()
         reason = check_reason(patch.reason)
         try:
@@ -144,8 +147,10 @@ class Work:
                 changes: dict[str, object] = {}
                 steps: list[tuple[str, str]] = []
                 if patch.owner is not UNSET:
-                    changes["owner"] = await _user(connection, patch.owner)
-                    steps.append(("assigned", str(changes["owner"] or "")))
+                    owner = changes["owner"] = await _user(connection, patch.owner)
+                    if taken_meanwhile(patch.taken_from, before.owner, owner, by):
+                        raise Conflict(f"{before.owner} has taken this callback")
+                    steps.append(("assigned", owner or ""))
                 if patch.due_at is not UNSET:
                     changes["due_at"] = patch.due_at
                     steps.append(("put_off", ""))

@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET, UnsetType
 
 from crm_core.errors import InvalidField
 from crm_core.work.rules import (
@@ -19,6 +20,7 @@ from crm_core.work.rules import (
     judge,
     owed,
     part,
+    taken_meanwhile,
 )
 from telephony.records import Direction, Outcome
 
@@ -126,3 +128,24 @@ def test_the_last_word_decides(calls: list[tuple[Direction, Outcome]], chance: o
     expected = M in calls[max((at for at, what in enumerate(calls) if what in {A, R}), default=-1) + 1 :]
     chance.shuffle(told)  # type: ignore[attr-defined]  # hypothesis gives a random.Random
     assert owed(judge(told), (), None) is expected
+
+
+@pytest.mark.parametrize(
+    ("taken_from", "owner", "new", "is_conflict"),
+    [
+        (UNSET, None, "ana", False),
+        (UNSET, "ana", "ana", False),
+        (UNSET, "bruno", "ana", True),
+        (UNSET, "bruno", "carla", False),
+        (UNSET, "bruno", None, False),
+        (None, "bruno", "ana", True),
+        ("bruno", "bruno", "ana", False),
+        ("carla", "bruno", "ana", True),
+        (None, None, "ana", False),
+        ("bruno", None, "ana", False),
+    ],
+)
+def test_who_takes_a_colleagues_callback_knows_it(
+    taken_from: str | UnsetType | None, owner: str | None, new: str | None, *, is_conflict: bool
+) -> None:
+    assert taken_meanwhile(taken_from, owner, new, "ana") is is_conflict

@@ -69,6 +69,24 @@ async def test_a_callback_is_promised_put_off_closed_and_reopened(service: Runni
     assert steps == ["promised", "assigned", "put_off", "closed", "reopened"]
 
 
+async def test_of_two_who_take_the_same_callback_the_second_hears_who_has_it(service: Running) -> None:
+    made = await service.ask("POST", "tasks", json={"due_at": "2026-12-01T10:00:00Z", "number": CLAIRE})
+    path = f"tasks/{made.body['id']}"
+    takes = [service.ask("PATCH", path, who, json={"owner": who, "taken_from": None}) for who in ("ana", "bruno")]
+    answers = await asyncio.gather(*takes)
+    first, second = sorted(answers, key=lambda one: one.status)
+    assert (first.status, second.status) == (200, 409)
+    assert first.body["owner"] in second.body["detail"]
+    has = first.body["owner"]
+    other = "bruno" if has == "ana" else "ana"
+    assert (await service.ask("PATCH", path, other, json={"owner": other})).status == 409
+    taken = await service.ask("PATCH", path, other, json={"owner": other, "taken_from": has})
+    assert (taken.status, taken.body["owner"]) == (200, other)
+    assert (await service.ask("PATCH", path, "sam", json={"owner": "ana"})).body["owner"] == "ana"
+    promised = await service.ask("POST", "tasks", "sam", json={"due_at": "2026-12-01T11:00:00Z", "number": CLAIRE})
+    assert (promised.body["id"], promised.body["owner"]) == (made.body["id"], "ana")
+
+
 async def test_what_is_no_callback_is_refused(service: Running) -> None:
     due = "2026-12-01T10:00:00Z"
     for body, field in (

@@ -25,6 +25,7 @@ class CallQuery(Struct, frozen=True, rename={"since": "from", "until": "to"}):
     """Which calls: `from` <= start < `to`; numbers in any spelling; `agent` is a user's name; `q` are words.
 
     `disposition` is a result, with all below it.
+    `called_back` asks for missed calls whose client was talked to since, or was not.
     """
 
     since: Moment | None = None
@@ -36,6 +37,7 @@ class CallQuery(Struct, frozen=True, rename={"since": "from", "until": "to"}):
     direction: Direction | None = None
     outcome: Outcome | None = None
     disposition: Words | None = None
+    called_back: bool | None = None
     linkedid: Words | None = None
     q: Words | None = None
     limit: Limit = 50
@@ -82,6 +84,7 @@ async def list_calls(request: web.Request) -> web.StreamResponse:
         direction=query.direction,
         outcome=query.outcome,
         disposition=query.disposition,
+        called_back=query.called_back,
         linkedid=query.linkedid,
         q=query.q,
     )

@@ -133,6 +133,15 @@ class Voicemail(Struct, frozen=True, kw_only=True):
     gone_at: Time | None
 
 
+class CalledBack(Struct, frozen=True):
+    """The first talk with a client after a call nobody took; `by_us`: we called, else the client got through."""
+
+    at: Time
+    by: str | None
+    call_id: str
+    by_us: bool
+
+
 class Kept(Struct, frozen=True):
     """Who keeps a call's recordings and messages, however old they grow."""
 
@@ -177,6 +186,7 @@ class Call(Struct, frozen=True, kw_only=True):
     recordings: tuple[Recording, ...]
     voicemails: tuple[Voicemail, ...]
     kept: Kept | None
+    called_back: CalledBack | None
     disposition: str | None
     tags: tuple[str, ...]
     notes: tuple[Note, ...]
@@ -347,6 +357,10 @@ def _call_fields(row: calls.CallRow) -> dict[str, Any]:
         "recording": next((one.audio for one in heard if one.audio is not None), None),
         "recordings": heard,
         "voicemails": tuple(voicemail(one) for one in row.voicemails),
+        "called_back": row.called_back
+        and CalledBack(
+            timestamp(row.called_back.at), row.called_back.by, row.called_back.call_id, row.called_back.by_us
+        ),
         "kept": None if row.kept is None else Kept(row.kept.by, timestamp(row.kept.at)),
         "disposition": row.disposition,
         "tags": row.tags,

@@ -47,9 +47,13 @@ class CallbackIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TaskChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What changes: `owner` takes or assigns (null gives back), `due_at` puts off, `state` closes or reopens."""
+    """What changes: `owner` takes or assigns (null gives back), `due_at` puts off, `state` closes or reopens.
+
+    Taking for oneself what a colleague has is a conflict (409) unless `taken_from` names the colleague.
+    """
 
     owner: _Name | UnsetType | None = UNSET
+    taken_from: _Name | UnsetType | None = UNSET
     due_at: _Moment | UnsetType = UNSET
     priority: _Priority | UnsetType = UNSET
     state: TaskState | UnsetType = UNSET
@@ -136,7 +140,7 @@ async def change_task(request: web.Request) -> web.StreamResponse:
     task = await services(request).work.get(path_id(request, "task_id"))
     body = await read_body(request, TaskChange)
     due = UNSET if isinstance(body.due_at, UnsetType) else body.due_at.timestamp()
-    patch = TaskPatch(body.owner, due, body.priority, body.state, body.reason)
+    patch = TaskPatch(body.owner, body.taken_from, due, body.priority, body.state, body.reason)
     return answer(written(await services(request).work.patch(task.id, patch, signed_in(request).user.name)))
 
 
@@ -211,5 +215,6 @@ routes = [
         summary="Take, assign, put off, close or reopen a task",
         body=TaskChange,
         returns=TaskOut,
+        problems=(409,),
     ),
 ]

@@ -8,12 +8,14 @@ from aiohttp import web
 
 from crm_core.errors import InvalidField
 from crm_core.work.rules import TaskFilter, TaskKind, TaskState
+from screenpop.messages import timestamp
 from web.auth import READ, Principal, add_route, signed_in
-from web.pages.rendering import render
+from web.pages.rendering import readable, render
 from web.services import services
 
 _ROWS: Final = 50
 _LONGEST: Final = 200
+_REMINDED: Final = 20
 
 
 class View(StrEnum):
@@ -63,7 +65,24 @@ async def count_callbacks(request: web.Request) -> web.Response:
     view = _first(principal)
     open_now = await parts.work.count(_filter(view, principal))
     overdue = await parts.work.count(_filter(view, principal, due_before=parts.clock())) if open_now else 0
-    return web.json_response({"open": open_now, "overdue": overdue})
+    return web.json_response({"open": open_now, "overdue": overdue, "due": await _due(request) if overdue else []})
+
+
+async def _due(request: web.Request) -> list[dict[str, object]]:
+    """Return what the reader promised and is due now: the page reminds of each once."""
+    parts = services(request)
+    wanted = _filter(View.MINE, signed_in(request), due_before=parts.clock())
+    found = (await parts.work.list_tasks(wanted, limit=_REMINDED)).items
+    return [
+        {
+            "id": task.id,
+            "due_at": timestamp(task.due_at),
+            "name": task.contact_name or readable(task.number),
+            "subject": task.subject,
+        }
+        for task in found
+        if task.promised
+    ]
 
 
 def _first(principal: Principal) -> View:

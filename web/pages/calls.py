@@ -20,7 +20,7 @@ from web.services import services
 
 _ROWS: Final = 50
 _LONGEST: Final = 200
-_FILTERS: Final = ("from", "to", "direction", "outcome", "agent", "queue", "number", "disposition", "q", "contact_id")
+_FILTERS: Final = ("from", "to", "direction", "outcome", "agent", "queue", "number", "disposition", "q", "contact_id", "called_back")
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -89,6 +89,7 @@ def _filter(request: web.Request, chosen: dict[str, str]) -> CallFilter:
         direction=_word(Direction, chosen["direction"]),
         outcome=_word(Outcome, chosen["outcome"]),
         disposition=chosen["disposition"] or None,
+        called_back=False if chosen["called_back"] == "no" else None,
         q=chosen["q"] or None,
     )
 

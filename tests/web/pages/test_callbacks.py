@@ -1,11 +1,16 @@
 """The page of callbacks: who is shown what, in which order, and what a client's card says of it."""
 
 import re
+import time
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
+from crm_core.calls.rules import CallToSave
 from crm_core.people.rules import ContactDraft, PhoneDraft
+from telephony.records import Direction
+from tests.contracts.records import answered, missed
 from tests.web.pages.test_pages import EVIL, HTML, Inline, page
 from tests.web.serving import Json, Running
 
@@ -85,3 +90,36 @@ async def test_how_late_is_told_in_the_readers_words(service: Running, tag: str,
     await promise(service, "+33140000001", due.isoformat())
     answer = await service.ask("GET", "/callbacks", headers={**HTML, "Accept-Language": tag})
     assert said in answer.text
+
+
+async def test_a_promise_that_is_due_is_told_to_whose_it_is(service: Running) -> None:
+    task = await promise(service, "+33140000001", PAST, owner="ana", subject="the offer")
+    await promise(service, "+33140000002", PAST)
+    await promise(service, "+33140000003", LATER, owner="ana")
+    due = (await service.ask("GET", "/callbacks/count", "ana")).body["due"]
+    assert due == [
+        {"id": task, "due_at": PAST.replace("Z", ".000Z"), "name": "+33 140 000 001", "subject": "the offer"}
+    ]
+    assert (await service.ask("GET", "/callbacks/count", "bruno")).body["due"] == []
+
+
+async def test_lists_say_who_was_called_back(service: Running) -> None:
+    parts, now = service.node.services, time.time()
+    back = replace(answered("back", now - 900, number="+33140000001"), direction=Direction.OUTBOUND, answered_by=None)
+    told = (missed("lost", now - 1000, number="+33140000001"), missed("open", now - 800, number="+33140000002"), back)
+    await parts.calls.add_many(
+        [CallToSave(one, parts.numbering.read(one.number), users={"2001": "ana"}) for one in told]
+    )
+    text = (await page(service, "/calls")).text
+    assert text.count('data-testid="called-back"') == text.count('data-testid="not-called-back"') == 1
+    assert "called back by ana" in text
+    assert 'href="/calls/back" data-testid="called-back"' in text
+    shown = re.findall(r'data-call-id="(\w+)"', (await page(service, "/calls?called_back=no")).text)
+    assert shown == ["open"]
+    listed = (await service.ask("GET", "calls?called_back=true")).body["items"]
+    assert [(one["id"], one["called_back"]["by"], one["called_back"]["by_us"]) for one in listed] == [
+        ("lost", "ana", True)
+    ]
+    mine = (await service.ask("GET", "me/calls", "ana")).body["items"]
+    assert {one["id"]: one["called_back"] and one["called_back"]["call_id"] for one in mine}["lost"] == "back"
+    assert 'data-promise-call="open"' in (await page(service, "/calls/open")).text

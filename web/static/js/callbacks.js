@@ -38,7 +38,7 @@ async function change(where, body, said, undo) {
 function give(row, owner) {
   const before = row.dataset.ownedBy || null;
   const said = !owner ? t("Given back: anybody can take it.") : owner === me ? t("It is yours now.") : t("Given to {name}.", { name: owner });
-  return change(path(row), { owner: owner || null }, said, { owner: before });
+  return change(path(row), { owner: owner || null, taken_from: before }, said, { owner: before });
 }
 
 function later(row, select) {
@@ -64,7 +64,7 @@ document.addEventListener("click", (event) => {
     dialog.showModal();
   } else if ("dial" in button.dataset && !row.dataset.ownedBy) {
     // Who dials has taken it: two people must not call the same client back.
-    patch(path(row), { owner: me }).then(refresh, () => {});
+    patch(path(row), { owner: me, taken_from: null }).catch((problem) => toast(problem.message, { kind: "error" })).then(refresh);
   }
 });
 

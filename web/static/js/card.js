@@ -215,6 +215,7 @@ export class CardView {
     const { status, card, reason } = pop;
     const dialled = reason === "dial" || card.direction === "outbound";
     const open = card.contact && h("a", { class: "btn btn-ghost-secondary pop-open", href: `/contacts/${card.contact.id}`, data: { testid: "pop-open-client" } }, icon("address-book"), t("Open client"));
+    const later = !card.colleague && (card.contact || card.number.kind === "external") && h("button", { type: "button", class: "btn btn-ghost-secondary", title: t("Promise a call"), data: { promiseCall: pop.call_id, promiseName: cardName(card), testid: "pop-promise" } }, icon("clock"), t("Call back later"));
     if (status === "ringing" && !dialled) {
       if (!canAnswerHere()) return [h("span", { class: "pop-hint", data: { testid: "pop-answer-hint" } }, icon("phone-ringing"), t("Answer on your phone")), open];
       const answer = h("button", { type: "button", class: "btn btn-success btn-lg pop-answer", title: "Alt+A", data: { testid: "answer" }, onclick: () => this.#actions.answer() }, icon("phone"), t("Answer"));
@@ -222,9 +223,9 @@ export class CardView {
     }
     if (status === "wrap_up") {
       const done = h("button", { type: "button", class: "btn btn-primary", title: "Alt+Enter", data: { testid: "pop-done" }, onclick: () => this.#actions.dismiss() }, icon("check"), t("Done"));
-      return [card.disposition ? done : h("span", { class: "pop-hint" }, icon("list"), t("Choose a result to finish")), wrapUpButtons(pop, this.#actions), open];
+      return [card.disposition ? done : h("span", { class: "pop-hint" }, icon("list"), t("Choose a result to finish")), wrapUpButtons(pop, this.#actions), later, open];
     }
-    return [open];
+    return [later, open];
   }
 
   #history(card) {

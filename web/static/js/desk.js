@@ -101,7 +101,7 @@ function myCall(call) {
     h("div", { class: "my-call-who" }, call.contact ? h("a", { href: `/contacts/${call.contact.id}` }, name) : h("span", {}, name),
       h("small", {}, [number && (call.number.e164 ? readable(call.number) : number), call.queue].filter(Boolean).join(" · "))),
     h("div", { class: "my-call-what" }, h("span", {}, call.outcome ? OUTCOMES[call.outcome] : t("Running"), call.talk_seconds > 0 && ` · ${duration(call.talk_seconds)}`),
-      h("small", {}, call.disposition ? h("span", { class: "badge bg-green-lt" }, resultName(call.disposition)) : null, mine ? h("span", { class: "my-call-note", title: mine.text }, mine.text) : null)),
+      h("small", {}, lost && call.called_back && h("span", { class: "text-green", data: { testid: "called-back" } }, call.called_back.by_us ? t("called back {time}", { time: moment(call.called_back.at) }) : t("got through {time}", { time: moment(call.called_back.at) })), call.disposition ? h("span", { class: "badge bg-green-lt" }, resultName(call.disposition)) : null, mine ? h("span", { class: "my-call-note", title: mine.text }, mine.text) : null)),
     h("time", { datetime: call.started_at, title: exactMoment(call.started_at) }, moment(call.started_at)),
     h("div", { class: "my-call-actions" },
       number && h("button", { type: "button", class: lost ? "btn btn-sm btn-primary" : "btn btn-sm btn-icon btn-ghost-secondary", title: t("Call {number}", { number }), "aria-label": lost ? null : t("Call {number}", { number }), data: { dial: number, testid: "call-back" } }, icon("phone"), lost && t("Call back")),
@@ -140,7 +140,7 @@ async function myCalls() {
   const badge = document.getElementById("missed-count");
   badge.hidden = missed === 0;
   setText(badge, tn("{n} missed", "{n} missed", missed));
-  show(place, calls.map(({ id, ended_at: ended, disposition, contact, notes, outcome }) => [id, ended, disposition, contact?.name, notes.map(({ text }) => text), outcome]), () => calls.map(myCall));
+  show(place, calls.map(({ id, ended_at: ended, disposition, contact, notes, outcome, called_back: back }) => [id, ended, disposition, contact?.name, notes.map(({ text }) => text), outcome, back?.at]), () => calls.map(myCall));
 }
 
 let due = null;

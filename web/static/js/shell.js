@@ -226,7 +226,8 @@ function callbackCount() {
     try {
       const answer = await fetch("/callbacks/count", { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(5000) });
       if (!answer.ok) return;
-      const { open, overdue } = await answer.json();
+      const { open, overdue, due } = await answer.json();
+      document.dispatchEvent(new CustomEvent("callcard:due", { detail: due }));
       badge.hidden = !open;
       badge.className = `badge ms-1 ${overdue ? "bg-red-lt" : "bg-secondary-lt"}`;
       badge.title = overdue ? tn("{n} callback is overdue", "{n} callbacks are overdue", overdue) : t("Open callbacks");

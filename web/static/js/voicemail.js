@@ -65,7 +65,7 @@ async function callBack(row, number) {
   const { task, ownedBy, call } = row.dataset;
   if (ownedBy && ownedBy !== me) toast(t("{name} has taken this callback.", { name: ownedBy }));
   else if (!task) await attempt(() => post("/tasks", { due_at: new Date().toISOString(), owner: me, subject: t("Voicemail"), ...(call ? { call_id: call } : { number }) }));
-  else if (!ownedBy) await attempt(() => patch(`/tasks/${task}`, { owner: me }));
+  else if (!ownedBy) await attempt(() => patch(`/tasks/${task}`, { owner: me, taken_from: null }));
   await dial(number);
   await refresh();
 }
