@@ -105,18 +105,25 @@ def wanted_calls(wanted: CallFilter, numbering: Numbering) -> Select[str, float]
         query = query.where(row.started_at < wanted.started_to)
     if wanted.number is not None:
         query = _of_number(query, wanted.number, numbering)
-    if wanted.called_back is not None:
-        query = query.where(called_back(wanted=wanted.called_back))
     if wanted.agent is not None:
         took_part = select(ParticipantRow.call_id).where(ParticipantRow.user_name == clean(wanted.agent))
         query = query.where(row.id.in_(took_part))
     if wanted.linkedid is not None:
         query = query.where(row.id.in_(select(LinkedId.call_id).where(LinkedId.linkedid == clean(wanted.linkedid))))
-    if wanted.disposition is not None:
-        query = query.where(_of_result(clean(wanted.disposition)))
+    query = query.where(*_of_aftermath(wanted))
     if wanted.q is not None and clean(wanted.q).strip():
         query = _searched(query, wanted.q, numbering)
     return query.order_by(row.started_at.desc(), row.id.desc())
+
+
+def _of_aftermath(wanted: CallFilter) -> list[ColumnElement[bool]]:
+    """Ask for what became of a call: its result, and whether the client was called back."""
+    asked = []
+    if wanted.disposition is not None:
+        asked.append(_of_result(clean(wanted.disposition)))
+    if wanted.called_back is not None:
+        asked.append(called_back(wanted=wanted.called_back))
+    return asked
 
 
 def _of_result(chosen: str) -> ColumnElement[bool]:

@@ -20,7 +20,19 @@ from web.services import services
 
 _ROWS: Final = 50
 _LONGEST: Final = 200
-_FILTERS: Final = ("from", "to", "direction", "outcome", "agent", "queue", "number", "disposition", "q", "contact_id", "called_back")
+_FILTERS: Final = (
+    "from",
+    "to",
+    "direction",
+    "outcome",
+    "agent",
+    "queue",
+    "number",
+    "disposition",
+    "q",
+    "contact_id",
+    "called_back",
+)
 
 Word = TypeVar("Word", bound=StrEnum)
 
