@@ -11,6 +11,7 @@ from typing import Final
 
 from crm_core.agents.states import after_restart
 from crm_core.agents.states_store import AgentStates
+from crm_core.errors import CrmError
 from screenpop.board import Board
 from screenpop.timelines import Timelines
 
@@ -59,6 +60,8 @@ class StateRecorder:
                 await self.begin()
                 self.look(board())
                 await self.write()
+            except CrmError as error:  # away at the very start: begun again in a second
+                self._warn(error)
             except Exception:
                 logger.exception("the states of agents cannot be followed")
             await asyncio.sleep(WRITE_SECONDS)

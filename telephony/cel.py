@@ -81,7 +81,7 @@ def read(fields: Mapping[str, Any]) -> Row | None:
         value = low.get(key)
         return "" if value is None else str(value)
 
-    time = _time(low.get("eventtime"))
+    time = read_time(low.get("eventtime"))
     kind, channel, uniqueid = text("eventtype").upper(), text("channame"), text("uniqueid")
     if time is None or not kind or not channel or not uniqueid:
         return None
@@ -141,7 +141,7 @@ def _short(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {_ALIASES.get(key.lower(), key.lower()): value for key, value in fields.items()}
 
 
-def _time(value: object) -> tuple[float, bool] | None:
+def read_time(value: object) -> tuple[float, bool] | None:
     """Read epoch seconds or ISO 8601, and whether the zone was told; a time without one is taken for UTC."""
     text = str(value).strip() if value is not None else ""
     try:

@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, NamedTuple
 from telephony.cel import Row, read, read_line, refusal, refusal_of_line
 from telephony.resuming import Place
 from telephony.sources import LogUnavailable
+from telephony.sources.clocks import Clock
 
 LONGEST_LINE: Final = 1_000_000
 """Bytes; what is longer is no line of a log."""
@@ -46,8 +47,10 @@ class _Line(NamedTuple):
 class CelExport:
     """The file. Raises LogUnavailable when it cannot be opened or its first line names no columns."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        """Look at the file; `clock` puts times right that name no zone (without one they are UTC)."""
         self.path = path
+        self._clock = clock
         try:
             with path.open("rb") as file:
                 first = file.readline(LONGEST_LINE)
@@ -77,6 +80,7 @@ class CelExport:
         for line in lines:
             found = parse(line.text) if line.whole else f"longer than {LONGEST_LINE:,} bytes"
             row, reason = (None, found) if isinstance(found, str) else (found, "")
+            row = self._clock.right(row) if row is not None and self._clock is not None else row
             yield Record(line.start, line.end, row, reason, line.text.rstrip("\r\n"))
 
 

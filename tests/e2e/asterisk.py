@@ -227,6 +227,16 @@ class Asterisk:
         """The channel event log, one JSON object per line."""
         return self._folder / "log" / "cel-custom" / "callcard_cel.json"
 
+    @property
+    def cdr_file(self) -> Path:
+        """The call detail records of cdr_csv."""
+        return self._folder / "log" / "cdr-csv" / "Master.csv"
+
+    @property
+    def queue_log(self) -> Path:
+        """The log of queues."""
+        return self._folder / "log" / "queue_log"
+
     def _booted(self) -> bool:
         login = f"Action: Login\r\nUsername: callcard\r\nSecret: {self.secret}\r\n\r\n"
         received = b""

@@ -3,7 +3,9 @@
 import asyncio
 import shutil
 import signal
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,38 @@ async def test_calls_of_an_outage_are_rebuilt_from_the_channel_event_log(
     told = {row["number"]["e164"]: (row["outcome"], row["answered_by"], row["did"], row["source"]) for row in rows}
     assert told[CLAIRE] == ("answered", "2001", DIRECT, "recovered")
     assert told[BERNARD] == ("missed", None, NO_VOICEMAIL, "recovered")
+
+
+async def test_calls_of_an_outage_are_added_from_cdr_and_queue_log(
+    node: Node, plug: Plug, trunk: Phone, asterisk: Asterisk
+) -> None:
+    """A PBX without CEL: who answered, how long he waited, and who gave up in the queue are told nevertheless."""
+    bruno, carla = await plug("2002"), await plug("2003")
+    since = time.time()
+    assert node.callcard.stop() == 0
+    await _two_calls_unseen(trunk, bruno, carla, asterisk)
+    given_up = await trunk.dial(SUPPORT, caller=CLAIRE)
+    ringing = await bruno.next_call()
+    await given_up.wait_answered()
+    await given_up.hang_up()
+    await ringing.wait_cancelled()
+    await asyncio.to_thread(asterisk.wait_idle)
+    node.callcard.start()
+    files = ("--cdr", str(asterisk.cdr_file), "--queue-log", str(asterisk.queue_log))
+    for _ in range(2):
+        await asyncio.to_thread(node.callcard.run, "calls", "rebuild", *files)
+    async with node.api() as api:
+        rows = await api.calls()
+    told = sorted(
+        (row["number"]["e164"], row["did"], row["outcome"], row["answered_by"], row["queue"], row["source"])
+        for row in rows
+        if datetime.fromisoformat(row["started_at"]).timestamp() >= since - 1
+    )
+    assert told == [
+        (CLAIRE, SUPPORT, "abandoned", None, "support", "recovered"),
+        (CLAIRE, NO_VOICEMAIL, "missed", None, None, "recovered"),
+        (BERNARD, SUPPORT, "answered", "2002", "support", "recovered"),
+    ]
 
 
 @pytest.fixture(params=["file", "postgresql"])

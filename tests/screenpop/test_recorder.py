@@ -88,6 +88,33 @@ async def test_a_clean_stop_writes_until_the_stop(idle: House) -> None:
     assert await idle.states.lasting() == (lasting, heartbeat)
 
 
+async def test_a_database_that_is_away_at_the_start_is_told_once_and_waited_for(
+    idle: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = 0
+    tried_often, found = asyncio.Event(), idle.states.lasting
+
+    async def away() -> tuple[tuple[StateInterval, ...], float | None]:
+        nonlocal tries
+        tries += 1
+        if tries > 2:
+            tried_often.set()
+            return await found()
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr("screenpop.recorder.WRITE_SECONDS", 0.01)
+    monkeypatch.setattr(idle.states, "lasting", away)
+    recorder = StateRecorder(idle.states, idle.clock)
+    with caplog.at_level(logging.WARNING):
+        running = asyncio.create_task(recorder.run(seated))
+        async with asyncio.timeout(DEADLINE):
+            await tried_often.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    (told,) = caplog.records
+    assert (told.levelno, told.exc_info) == (logging.WARNING, None)
+
+
 async def test_a_database_that_is_away_loses_nothing(
     idle: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -30,20 +30,21 @@ MOST_ROWS: Final = 50_000
 """Rows after which a step is closed, however few calls they gave."""
 TOGETHER: Final = 500
 """Rows read between two looks at the terminal, and at whether Ctrl-C was pressed."""
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised whenever rows are read otherwise than before: a checkpoint of old is no use then."""
 
 
 class Rebuild:
     """One run over one file. Threads do the reading, one after the other; `refused` is closed by whoever opened it."""
 
-    def __init__(self, export: CelExport, refused: RefusedRows, pbx: str) -> None:
+    def __init__(self, export: CelExport, refused: RefusedRows, pbx: str, zone: str = "") -> None:
         self.counts = Counts()
         self.resumed_at = 0
         """The line an earlier run came to; 0 when this one began at the beginning."""
         self._export = export
         self._refused = refused
         self._pbx = pbx
+        self._zone = zone
         self._beginnings = Beginnings()
         self._waiting: list[Finished] = []
         self._last_call: str | None = None
@@ -60,7 +61,7 @@ class Rebuild:
         calls = Calls(db, numbering)
         self._writer = HistoryWriter(calls, staff, numbering)
         self._history = History(Line(self._pbx, chosen.extensions, locals_of(known, self._pbx)), Source.RECOVERED)
-        made_with = await asyncio.to_thread(_made_with, chosen, known, self._pbx)
+        made_with = await asyncio.to_thread(_made_with, chosen, known, self._pbx, self._zone)
         self._checkpoints = Checkpoints(chosen.var_dir / "rebuild", self._export.path, made_with)
         await self._read(await self._earlier(calls))
 
@@ -138,10 +139,10 @@ class Rebuild:
         self._checkpoints.save(again, self._here, self.counts, self._refused.size(), self._last_call)
 
 
-def _made_with(chosen: Settings, known: frozenset[str], pbx: str) -> str:
+def _made_with(chosen: Settings, known: frozenset[str], pbx: str, zone: str) -> str:
     """Name everything besides the file that the calls depend on; no secret is in it."""
     database = make_url(chosen.database_url).render_as_string()
     if chosen.database_file is not None:
         database = str(chosen.database_file.resolve())
-    parts = (FORMAT, pbx, database, chosen.region, chosen.own_numbers, chosen.extensions.pattern, sorted(known))
+    parts = (FORMAT, pbx, zone, database, chosen.region, chosen.own_numbers, chosen.extensions.pattern, sorted(known))
     return msgspec.json.encode(parts).decode()
