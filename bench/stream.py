@@ -23,7 +23,7 @@ def rows(measured: Throughput) -> Iterator[Row]:
     what = "AMI events/s per core, framing + reducer"
     for peer in (reducer.NAMED, reducer.ALL, *peers.NAMES):
         if peer not in measured.passes:
-            yield what, f"{mine:,.0f}", "", f"{peer}: not measured, no Node here", ""
+            yield what, f"{mine:,.0f}", "", f"{peer}: not measured (Node is missing, or it failed)", ""
             continue
         theirs = measured.rate(peer)
         budget = _judged(f">= {FASTEST:,}/s", mine >= FASTEST) if peer == reducer.NAMED else ""

@@ -14,22 +14,27 @@ SECONDS: Final = 120.0
 _ACTION_ID: Final = re.compile(rb"actionid: *([^\r\n]+)", re.IGNORECASE)
 
 
+class PeerFailedError(Exception):
+    """A client did not come, or did not read everything in time."""
+
+
 def installed() -> tuple[str, ...]:
-    """Install the clients, where Node is there; names those that can be measured."""
+    """Install the clients, where Node is there and the registry answers; names those that can be measured."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         return ()
-    done = subprocess.run([npm, "ci"], cwd=FOLDER, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603 - our own lock
-    return () if done.returncode else NAMES
+    try:
+        subprocess.run([npm, "ci"], cwd=FOLDER, capture_output=True, timeout=SECONDS, check=True)  # noqa: S603 - our own lock
+    except subprocess.SubprocessError:
+        return ()
+    return NAMES
 
 
 def seconds(name: str, chunks: Sequence[bytes], events: int) -> float:
     """Return the CPU seconds one of the clients needs for the `events` in `chunks`, once it has warmed up.
 
     Raises:
-        TimeoutError: the client did not come or did not read.
-        subprocess.TimeoutExpired: it was not done in time.
-        ValueError: it failed.
+        PeerFailedError: it did not read them.
 
     """
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -39,9 +44,11 @@ def seconds(name: str, chunks: Sequence[bytes], events: int) -> float:
             try:
                 _play(server, [*chunks, *chunks])
                 told, _ = client.communicate(timeout=SECONDS)
+                return float(told)
+            except (OSError, subprocess.SubprocessError, ValueError) as error:
+                raise PeerFailedError(f"{name}: {error}") from error
             finally:
                 client.kill()
-    return float(told)
 
 
 def _play(server: socket.socket, chunks: Sequence[bytes]) -> None:
