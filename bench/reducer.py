@@ -42,7 +42,7 @@ class Throughput:
     picked: int
     passes: dict[str, float]
     resync: Resync
-    hour: Day
+    half_hour: Day
 
     def rate(self, name: str) -> float:
         """Return events per second of CPU time."""

@@ -36,7 +36,7 @@ def rows(measured: Throughput) -> Iterator[Row]:
     what = f"of it: framing + typed event + reducer, µs per event ({share:.0%} are picked)"
     yield what, " + ".join(f"{max(0.0, each):.1f}" for each in own), "", "", ""
     yield from _resync(measured)
-    yield _hour(measured)
+    yield _half_hour(measured)
 
 
 def _resync(measured: Throughput) -> Iterator[Row]:
@@ -45,16 +45,16 @@ def _resync(measured: Throughput) -> Iterator[Row]:
         yield what, f"{seconds * 1000:.0f} ms", _judged("< 1 s", seconds < 1), "", ""
 
 
-def _hour(measured: Throughput) -> Row:
-    hour = measured.hour
+def _half_hour(measured: Throughput) -> Row:
+    lived = measured.half_hour
     what = (
-        f"an hour at {day.RATE:.0f} calls/s in simulated time ({hour.calls:,} calls, {hour.events:,} events, up to"
-        f" {hour.most_at_once} calls at once): memory at the start and after each quarter"
+        f"half an hour at {day.RATE:.0f} calls/s in simulated time ({lived.calls:,} calls, {lived.events:,} events,"
+        f" up to {lived.most_at_once} calls at once): memory at the start and after each quarter"
     )
-    memory = " / ".join(f"{each / 1024 / 1024:.0f}" for each in hour.memory)
-    told = f"{memory} MB, {hour.ended:,} rows, {hour.surprises} surprises"
-    met = hour.ended == hour.calls and hour.memory[-1] <= day.FLAT * hour.memory[1]
-    return what, told, _judged("flat, a row each", met), "", f"{hour.seconds:.0f} s of CPU"
+    memory = " / ".join(f"{each / 1024 / 1024:.0f}" for each in lived.memory)
+    told = f"{memory} MB, {lived.ended:,} rows, {lived.surprises} surprises"
+    met = lived.ended == lived.calls and lived.memory[-1] <= day.FLAT * lived.memory[1]
+    return what, told, _judged("flat, a row each", met), "", f"{lived.seconds:.0f} s of CPU"
 
 
 def _judged(budget: str, met: bool) -> str:  # noqa: FBT001 - the verdict
