@@ -16,6 +16,7 @@ from typing import Final
 
 from aiohttp import web
 
+from crm_core.agents.days_store import AgentDays
 from crm_core.agents.states_store import AgentStates
 from crm_core.agents.store import Agents
 from crm_core.agents.wrap_ups import WrapUpStore
@@ -68,6 +69,7 @@ FOLLOW_SECONDS: Final = 0.5
 SWEEP_SECONDS: Final = 6 * 3600.0
 """How often recordings and messages that are too old are looked for."""
 RESTART_SECONDS: Final = 1.0
+DAY_SECONDS: Final = 24 * 3600.0
 IDLE_SECONDS: Final = 75.0
 """So long a connection may stay without a whole request's head."""
 LONGEST_LINE: Final = 32 * 1024
@@ -140,6 +142,7 @@ class Node:
             work=Work(db, numbering),
             states=states,
             agents=agents,
+            days=AgentDays(db),
             results=results,
             numbering=numbering,
             service=service,
@@ -276,6 +279,7 @@ class Node:
         while True:
             try:
                 swept = await sweeper.sweep()
+                await self.services.days.forget(self.services.clock() - self._settings.states_days * DAY_SECONDS)
             except CrmError as error:
                 logger.warning("what is too old is deleted later: %s", error)
             else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from crm_core.agents.days_store import AgentDays
 from crm_core.agents.states_store import AgentStates
 from crm_core.agents.store import Agents
 from crm_core.calls.dispositions_store import Dispositions
@@ -44,6 +45,7 @@ class Services:
     work: Work
     states: AgentStates
     agents: Agents
+    days: AgentDays
     results: Dispositions
     numbering: Numbering
     service: Service

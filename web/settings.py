@@ -56,6 +56,8 @@ class Settings:
     """What a PBX calls that folder; without one `MONITOR`."""
     recordings_pattern: Mapping[str, Pattern] = field(default_factory=dict)
     recordings_agents: AgentsMay = AgentsMay.OWN
+    states_days: int = 400
+    """So many days the intervals of agents' states are kept."""
     away_seconds: float | None = None
     """So long an agent's browser may be gone before the agent gets no more calls from queues; None: for ever."""
     retention: Retention = field(default_factory=Retention)
@@ -274,6 +276,10 @@ def _days(value: str) -> float:
     return float(value)
 
 
+def _states_days(value: str) -> dict[str, Any]:
+    return {"states_days": _days(value)}
+
+
 def _recordings_days(value: str) -> dict[str, Any]:
     return {"recordings_days": _days(value)}
 
@@ -318,6 +324,7 @@ _PARSERS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "CALLCARD_RECORDINGS_PATTERN": _recordings_pattern,
     "CALLCARD_RECORDINGS_AGENTS": _recordings_agents,
     "CALLCARD_AWAY_SECONDS": _away_seconds,
+    "CALLCARD_STATES_DAYS": _states_days,
     "CALLCARD_RECORDINGS_DAYS": _recordings_days,
     "CALLCARD_VOICEMAIL": _voicemail,
     "CALLCARD_VOICEMAIL_DAYS": _voicemail_days,

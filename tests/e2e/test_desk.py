@@ -299,3 +299,42 @@ async def test_nothing_is_wider_than_a_phone(office: Office, browser: Browser) -
         await desk.page.goto(f"{office.url}{path}")
         await expect(desk.page.locator(".pop-tab, .pop-card").filter(visible=True).first).to_be_visible()
         assert await desk.page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+async def test_a_demanded_result_is_chosen_level_by_level_and_ends_the_work(office: Office, browser: Browser) -> None:
+    await office.client("Claire Durand", CLAIRE)
+    async with office.node.api() as api:
+        await api.put("queue-settings/support", result_required=True)
+        tree = (await api.get("dispositions/tree", limit="100"))["items"]
+        complaint = next(one["id"] for one in tree if one["path"] == "complaint")
+        await api.post("dispositions", name="Delivery", parent_id=complaint)
+        desk = await Desk.sign_in(browser, office.url, "ana", seat="2001")
+        office.pbx.act(lambda pbx: pbx.inbound(CLAIRE, SUPPORT))
+        await desk.see_card("Claire Durand")
+        office.answer()
+        await desk.see_card("Claire Durand", "On call")
+        office.end()
+        await desk.see_card("Claire Durand", "Wrap-up")
+        await expect(desk.part("wrap-up-paused")).to_be_visible()
+        await expect(desk.part("ready")).to_have_count(0)
+        await expect(desk.part("pop-dismiss")).to_have_count(0)
+        await desk.page.keyboard.press("Alt+5")
+        await expect(desk.part("result-back")).to_be_visible()
+        await desk.page.keyboard.press("Alt+1")
+        await desk.see_no_card()
+        (row,) = await api.calls(disposition="complaint")
+        assert row["disposition"] == "complaint / Delivery"
+        await expect(desk.page.get_by_test_id("own-state-name")).to_have_text("Available")
+
+        await api.put("queue-settings/support", wrap_up_seconds=600)
+        office.pbx.act(lambda pbx: pbx.inbound(CLAIRE, SUPPORT))
+        await desk.see_card("Claire Durand")
+        office.answer()
+        await desk.see_card("Claire Durand", "On call")
+        office.end()
+        await expect(desk.part("wrap-up-left")).to_have_text(re.compile("^(9:|10:00)"))
+        await desk.part("more-time").click()
+        await expect(desk.part("wrap-up-left")).to_have_text(re.compile("^10:[0-5]"))
+        await desk.page.keyboard.press("Alt+r")
+        await desk.see_no_card()
+    assert desk.complaints == []

@@ -35,6 +35,8 @@ class Agent(Struct, frozen=True):
     paused_reason: str | None
     queues: tuple[str, ...]
     online: bool
+    reachable: bool
+    """Whether the PBX sees one of the agent's phones."""
 
 
 class AgentList(Struct, frozen=True):
@@ -77,6 +79,7 @@ async def list_agents(request: web.Request) -> web.StreamResponse:
                 now.paused_reason if now else None,
                 now.queues if now else (),
                 now.online if now else False,
+                now.reachable if now else True,
             )
         )
     items, following = page_of(agents, query)

@@ -70,21 +70,21 @@ async def list_states(request: web.Request) -> web.StreamResponse:
     """List an agent's states, newest first."""
     user = await find_agent(request)
     query = read_query(request, StatesQuery)
-    since, until = _span(request, query)
+    since, until = span(request, query)
     page = await services(request).states.list_states(user.name, since, until, limit=query.limit, cursor=query.cursor)
-    return answer(AgentIntervals(tuple(_interval(one) for one in page.items), page.next))
+    return answer(AgentIntervals(tuple(interval(one) for one in page.items), page.next))
 
 
 async def state_totals(request: web.Request) -> web.StreamResponse:
     """Add up an agent's time in each state."""
     user = await find_agent(request)
-    since, until = _span(request, read_query(request, TotalsQuery))
+    since, until = span(request, read_query(request, TotalsQuery))
     found = await services(request).states.totals(user.name, since, until)
     seconds = {AgentState(state): round(spent, 3) for state, spent in found.seconds.items()}
     return answer(AgentTotals(timestamp(since), timestamp(until), seconds, round(found.unobserved, 3)))
 
 
-def _span(request: web.Request, query: StatesQuery | TotalsQuery) -> tuple[float, float]:
+def span(request: web.Request, query: StatesQuery | TotalsQuery) -> tuple[float, float]:
     """Return the time that is asked about. Raises `Invalid` for one that ends before it begins."""
     until = _bounded(query.until.timestamp() if query.until else services(request).clock())
     since = _bounded(query.since.timestamp() if query.since else until - DAY)
@@ -97,7 +97,8 @@ def _bounded(at: float) -> float:
     return min(max(at, 0.0), LATEST)
 
 
-def _interval(one: StateInterval) -> AgentInterval:
+def interval(one: StateInterval) -> AgentInterval:
+    """Write an interval."""
     return AgentInterval(
         None if one.state is None else AgentState(one.state),
         one.reason,

@@ -18,5 +18,6 @@ What tests and scripts may hold on to in the pages are the `data-testid` names; 
 | users | `add-user` `user-row` (with `data-name`) `edit-user` `user-form` `user-save` `unassigned-phones` `unassigned-phone` |
 | queues, for administrators | `queue-row` (with `data-queue`) `edit-queue` `queue-form` `queue-save` `queue-reset`; on a card `ready` `more-time` `wrap-up-left` `wrap-up-paused` `wrap-up-over` |
 | results of calls | `add-result` `result-row` (with `data-result`) `result-up` `result-down` `result-add-below` `edit-result` `result-form` `result-save`; on a card `result-find` `result-back` |
+| agents' days | `day-row` (with `data-agent`) `day-calls` `day-before` `day-after` `day-date`; on the desktop `my-day` `my-day-calls` `phone-unreachable` |
 | reasons for a pause | `pause-reasons` `reasons-save` |
 """  # noqa: E501 - a table row is one line

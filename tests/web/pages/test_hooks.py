@@ -27,6 +27,7 @@ def test_every_test_id_is_written_down_and_every_written_one_exists() -> None:
         "data-key",
         "data-name",
         "data-queue",
+        "data-agent",
         "data-result",
         "data-owned-by",
         "data-task",

@@ -1,6 +1,7 @@
 // The desktop between calls: which phone, dial, my last calls with the missed ones on top.
 import { get, post } from "./api.js";
 import { readable } from "./card.js";
+import { myDay } from "./day.js";
 import { h, icon, setText, show, toast } from "./dom.js";
 import { colleagues } from "./controls.js";
 import { picker } from "./picker.js";
@@ -149,6 +150,7 @@ const soon = () => {
   due = setTimeout(myCalls, 600);
 };
 
+myDay(pops);
 seat();
 dialBox();
 notifications();

@@ -7,6 +7,7 @@ import { tellLinks } from "./links.js";
 import { showShortcuts, listen } from "./shortcuts.js";
 import { Socket } from "./socket.js";
 import { secondsSince, serverNow } from "./clock.js";
+import { tellReachable } from "./unreachable.js";
 import { isWrappingUp, timeLeft } from "./wrapup.js";
 import { STATES, duration, exactMoment, moment, t, timeOfDay, tn } from "./words.js";
 
@@ -153,6 +154,7 @@ function ownState() {
     try {
       const [page, seat] = await Promise.all([get("/agents?limit=500"), get("/me/seat")]);
       const mine = page.items.find(({ id }) => id === me);
+      tellReachable(mine?.reachable ?? true, seat.extensions);
       extensions = seat.extensions;
       Object.assign(agent, { state: mine?.state === "offline" || mine?.state === "unreachable" ? (mine.state === "unreachable" ? "unreachable" : "available") : mine?.state, since: mine?.since, reason: mine?.paused_reason });
     } catch {
