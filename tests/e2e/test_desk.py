@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
+from telephony.simulator.day import SUPPORT
 from tests.e2e.conftest import Office
 from tests.e2e.desk import Desk
 from tests.e2e.product import PASSWORD
@@ -301,6 +302,16 @@ async def test_nothing_is_wider_than_a_phone(office: Office, browser: Browser) -
         assert await desk.page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
+async def talk_in_the_queue(office: Office, desk: Desk) -> None:
+    """Let Claire call the queue, and the agent who answers talk until she has gone."""
+    office.pbx.act(lambda pbx: pbx.inbound(CLAIRE, SUPPORT))
+    await desk.see_card("Claire Durand")
+    office.answer()
+    await desk.see_card("Claire Durand", "On call")
+    office.end()
+    await desk.see_card("Claire Durand", "Wrap-up")
+
+
 async def test_a_demanded_result_is_chosen_level_by_level_and_ends_the_work(office: Office, browser: Browser) -> None:
     await office.client("Claire Durand", CLAIRE)
     async with office.node.api() as api:
@@ -309,12 +320,7 @@ async def test_a_demanded_result_is_chosen_level_by_level_and_ends_the_work(offi
         complaint = next(one["id"] for one in tree if one["path"] == "complaint")
         await api.post("dispositions", name="Delivery", parent_id=complaint)
         desk = await Desk.sign_in(browser, office.url, "ana", seat="2001")
-        office.pbx.act(lambda pbx: pbx.inbound(CLAIRE, SUPPORT))
-        await desk.see_card("Claire Durand")
-        office.answer()
-        await desk.see_card("Claire Durand", "On call")
-        office.end()
-        await desk.see_card("Claire Durand", "Wrap-up")
+        await talk_in_the_queue(office, desk)
         await expect(desk.part("wrap-up-paused")).to_be_visible()
         await expect(desk.part("ready")).to_have_count(0)
         await expect(desk.part("pop-dismiss")).to_have_count(0)
@@ -322,19 +328,20 @@ async def test_a_demanded_result_is_chosen_level_by_level_and_ends_the_work(offi
         await expect(desk.part("result-back")).to_be_visible()
         await desk.page.keyboard.press("Alt+1")
         await desk.see_no_card()
-        (row,) = await api.calls(disposition="complaint")
-        assert row["disposition"] == "complaint / Delivery"
+        assert [row["disposition"] for row in await api.calls(disposition="complaint")] == ["complaint / Delivery"]
         await expect(desk.page.get_by_test_id("own-state-name")).to_have_text("Available")
+        assert desk.complaints == []
 
+
+async def test_the_time_for_the_work_runs_down_is_prolonged_and_given_up(office: Office, browser: Browser) -> None:
+    await office.client("Claire Durand", CLAIRE)
+    async with office.node.api() as api:
         await api.put("queue-settings/support", wrap_up_seconds=600)
-        office.pbx.act(lambda pbx: pbx.inbound(CLAIRE, SUPPORT))
-        await desk.see_card("Claire Durand")
-        office.answer()
-        await desk.see_card("Claire Durand", "On call")
-        office.end()
-        await expect(desk.part("wrap-up-left")).to_have_text(re.compile("^(9:|10:00)"))
-        await desk.part("more-time").click()
-        await expect(desk.part("wrap-up-left")).to_have_text(re.compile("^10:[0-5]"))
-        await desk.page.keyboard.press("Alt+r")
-        await desk.see_no_card()
+    desk = await Desk.sign_in(browser, office.url, "ana", seat="2001")
+    await talk_in_the_queue(office, desk)
+    await expect(desk.part("wrap-up-left")).to_have_text(re.compile("^(9:|10:00)"))
+    await desk.part("more-time").click()
+    await expect(desk.part("wrap-up-left")).to_have_text(re.compile("^(10:|11:00)"))
+    await desk.page.keyboard.press("Alt+r")
+    await desk.see_no_card()
     assert desk.complaints == []
