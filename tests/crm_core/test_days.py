@@ -48,11 +48,10 @@ def test_calls_taken_and_dialled_are_added() -> None:
 @given(st.lists(st.floats(0, 300), min_size=2, max_size=12, unique=True), st.data())
 def test_the_sums_are_the_time_that_is_covered(borders: list[float], data: st.DataObject) -> None:
     times = sorted(borders)
-    intervals = [
-        StateInterval("ana", state, start, end, observed=state is not None)
-        for start, end in pairwise(times)
-        if (state := data.draw(st.sampled_from(["available", "on_call", None])), True)
-    ]
+    intervals = []
+    for start, end in pairwise(times):
+        state = data.draw(st.sampled_from(["available", "on_call", None]))
+        intervals.append(StateInterval("ana", state, start, end, observed=state is not None))
     day = day_of("ana", intervals, *SPAN, None, Handled())
     covered = max(0.0, min(times[-1], SPAN[1]) - max(times[0], SPAN[0]))
     assert sum(day.totals.seconds.values()) + day.totals.unobserved == pytest.approx(covered)
