@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from screenpop.halves import Half, Halves, Question, same_caller
 from screenpop.merging import alone, merge
 from telephony.phones import AT
-from telephony.records import CallChange, CallRecord, Change, ChangeKind, Confidence, LinkChange
+from telephony.records import LINKED, CallChange, CallRecord, Change, ChangeKind, Confidence, LinkChange
 
 PATIENCE_SECONDS: Final = 1.0
 """So long the PBXs' answers are waited for before number and time decide."""
@@ -196,7 +196,7 @@ class Linker:
         self._halves.join(near, far, how, at)
         whole = self._whole(self._halves.root(near))
         held, far.held = far.held, []
-        told: list[Change] = [CallChange(ChangeKind.ABSORBED, at, whole, absorbed=far.call.id, trigger="link")]
+        told: list[Change] = [CallChange(ChangeKind.ABSORBED, at, whole, absorbed=far.call.id, trigger=LINKED)]
         return [*told, *(one for change in held for one in self._tell(change))]
 
     # Telling.

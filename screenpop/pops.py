@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from screenpop.cards import View
 from screenpop.messages import Card, CloseReason, PopReason, PopsState, PopState, PopStatus, PopWrapUp
-from telephony.records import CallChange, CallRecord, ChangeKind, Direction, LegResult
+from telephony.records import LINKED, CallChange, CallRecord, ChangeKind, Direction, LegResult
 
 WRAP_UP_SECONDS: Final = 30 * 60.0
 """How long a card waits for its note and result; the call log can bring it back later."""
@@ -312,15 +312,19 @@ class PopBook:
         return self._finish(pop, change, make)
 
     def _absorb(self, change: CallChange, make: MakeCard) -> list[PopAction]:
-        """Turn the cards of a consultation into the card of the call it was about."""
+        """Turn the cards of a consultation, or of what another PBX told, into the card of the call it was about."""
         actions: list[PopAction] = []
-        self._transferring[change.call.id] = change.at
+        moved = change.trigger != LINKED
+        if moved:
+            self._transferring[change.call.id] = change.at
         for pop in self.viewers(change.absorbed or ""):
             actions.append(self._close(pop, CloseReason.ENDED))
             mine = self._by_call.get(change.call.id, {}).get(pop.user)
             if mine is None and pop.status is not PopStatus.WRAP_UP:
                 view = View(pop.user, pop.view.extension)
-                mine = Pop(view, change.call.id, PopReason.TRANSFER, pop.status, make(view), change.at)
+                mine = Pop(
+                    view, change.call.id, PopReason.TRANSFER if moved else pop.reason, pop.status, make(view), change.at
+                )
                 actions += self._put_up(mine)
             if mine is not None:
                 mine.ringing |= pop.ringing

@@ -5,6 +5,7 @@ The words are those of the public contract, so nothing is translated twice.
 """
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -236,6 +237,10 @@ class ChangeKind(StrEnum):
     """The conversation `absorbed` turned out to be part of `call` (attended transfer): its row becomes part of it."""
     ENDED = "ended"
     """All parties are gone: `call.outcome` is final."""
+
+
+LINKED: Final = "link"
+"""What triggered an ABSORBED that no transfer made: another PBX told of the same call."""
 
 
 class Cause(msgspec.Struct, frozen=True):

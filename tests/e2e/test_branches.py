@@ -1,6 +1,7 @@
 """Two real Asterisks with a SIP trunk between them: what both tell of is one call."""
 
 import shutil
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tests.e2e.product import Callcard
 
 pytestmark = pytest.mark.e2e
 
-CLAIRE, OVER = "+33601020304", "74950000131"
+CLAIRE, OVER = "+33601020304", "74950009131"
 BRANCH_HOST, BRANCH_PHONES = "127.0.0.3", "127.0.0.4"
 
 LINE = """[{name}]
@@ -143,11 +144,12 @@ async def test_an_outside_caller_reaches_the_branch_over_the_trunk(both: Node, p
         call = await provider.dial(OVER, caller=CLAIRE)
         ringing = await rosa.next_call()
         shown = await live.wait_for("pop.show")
-        assert shown["card"]["number"]["e164"] == CLAIRE
+        assert (shown["reason"], shown["card"]["number"]["e164"]) == ("ring", CLAIRE)
         await ringing.answer()
         await live.wait_for("pop.update", status="talking")
         await call.hang_up()
         row = await ended(both)
+        assert len(live.of("pop.show")) == 1
     assert (row["pbx"], row["direction"], row["outcome"]) == ("office", "inbound", "answered")
     assert (row["number"]["e164"], row["did"]) == (CLAIRE, OVER)
     assert (row["answered_by"], row["linked"][0]["pbx"]) == ("3001", "branch")
@@ -189,3 +191,47 @@ async def test_a_colleague_in_the_branch_calls_the_office(both: Node, ana: Phone
     assert (row["pbx"], row["direction"], row["outcome"]) == ("branch", "internal", "answered")
     assert (row["extension"], row["answered_by"]) == ("3001", "2001")
     assert [(one["extension"], one["user"]) for one in row["participants"]] == [("2001", "ana")]
+
+
+async def test_a_colleague_in_the_branch_is_consulted_and_takes_over(
+    both: Node, provider: Phone, ana: Phone, rosa: Phone
+) -> None:
+    call = await provider.dial("74950000001", caller=CLAIRE)
+    talk = await ana.next_call()
+    await talk.answer()
+    async with both.live("rosa") as live, both.api() as api, both.api("rosa") as mine:
+        await api.talking()
+        await talk.hold()
+        consultation = await ana.dial("3001")
+        await (await rosa.next_call()).answer()
+        await consultation.wait_answered()
+        await api.until(api.calls, lambda rows: len(rows) == 2 and all(row["answered_at"] for row in rows))
+        await talk.transfer_to(consultation, "3001")
+        shown = await live.wait_for("pop.show", reason="transfer")
+        assert shown["card"]["number"]["e164"] == CLAIRE
+        [row] = await api.until(api.calls, lambda rows: len(rows) == 1)
+        # What she does goes to the branch, which knows the call by another id.
+        await mine.post(f"live/{row['id']}/hangup")
+        await call.wait_ended()
+        row = await ended(both)
+    assert (row["direction"], row["outcome"], row["number"]["e164"]) == ("inbound", "answered", CLAIRE)
+    assert [(one["extension"], one["result"]) for one in row["participants"]] == [
+        ("2001", "answered"), ("3001", "answered")
+    ]  # fmt: skip
+    assert [(one["kind"], one["from"]) for one in row["transfers"]] == [("attended", "2001")]
+
+
+async def test_a_restart_in_mid_call_keeps_both_halves_one(both: Node, provider: Phone, rosa: Phone) -> None:
+    call = await provider.dial(OVER, caller=CLAIRE)
+    await (await rosa.next_call()).answer()
+    async with both.api() as api:
+        await api.talking()
+        [before] = await api.calls()
+    both.callcard.stop(signal.SIGKILL)
+    both.callcard.start()
+    async with both.live("rosa") as live:
+        state = (await live.wait_for("snapshot"))["state"]
+        await call.hang_up()
+        row = await ended(both)
+    assert (row["id"], row["outcome"], row["answered_by"]) == (before["id"], "answered", "3001")
+    assert [one["card"]["number"]["e164"] for one in state["pops"]] == [CLAIRE]

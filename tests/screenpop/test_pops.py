@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from crm_core.numbers import Number, NumberKind
 from screenpop.cards import Knowledge, View, build
 from screenpop.messages import Card, CloseReason, PopReason, PopStatus
 from screenpop.pops import MAX_POPS, WRAP_UP_SECONDS, Close, PopAction, PopBook, Show, Update
-from telephony.records import CallChange, LegResult, Outcome, Participant, TransferKind
+from telephony.records import LINKED, CallChange, LegResult, Outcome, Participant, TransferKind
 from tests.screenpop.scenes import SEATS, T0, Scene, inbound, internal, outbound
 
 
@@ -428,3 +429,16 @@ def test_the_card_of_an_ended_call_is_not_taken_over_twice(desk: Desk) -> None:
 def _same_as(desk: Desk, user: str) -> Callable[[View], Card]:
     (pop,) = desk.book.state(user).pops
     return lambda _: pop.card
+
+
+def test_a_call_two_pbxs_told_of_is_no_transfer(desk: Desk) -> None:
+    near, far = Scene(inbound("N1", queue=None)), Scene(inbound("F1", queue=None))
+    desk.see(far.rings("2001"))
+    ana = Participant("2001", rang_at=T0)
+    close, show = desk.see(replace(near.absorbs("F1", ana), trigger=LINKED))
+    assert close == Close("ana", "F1", CloseReason.ENDED)
+    assert isinstance(show, Show)
+    assert (show.call_id, show.reason, show.status) == ("N1", PopReason.RING, PopStatus.RINGING)
+    (later,) = desk.see(near.rings("2002"))
+    assert isinstance(later, Show)
+    assert later.reason is PopReason.RING
