@@ -15,11 +15,13 @@ from crm_core.calls.store import Calls
 from crm_core.db import Database, upgrade
 from crm_core.numbers import Numbering
 from crm_core.people.store import People
+from crm_core.recordings.store import Recordings
 from crm_core.staff.rules import Role
 from crm_core.staff.store import Staff
 from telephony.simulator.day import AGENTS
 from web.demo.clients import Clients
-from web.demo.history import Cast, PastCall, tell
+from web.demo.history import PBX, Cast, PastCall, tell
+from web.demo.sounds import MONITOR_FOLDER, SPOOL_FOLDER, Sounds, write_recordings
 from web.settings import Settings
 
 T = TypeVar("T")
@@ -54,7 +56,9 @@ async def fill(settings: Settings, clients: Clients, calls: int) -> list[SignIn]
         numbering = Numbering(settings.region, settings.own_numbers, settings.extensions)
         await _results(Dispositions(db))
         ids = await _clients(People(db, numbering), clients)
-        await _history(Calls(db, numbering), numbering, clients, ids, calls)
+        sounds = Sounds(settings.var_dir / MONITOR_FOLDER, settings.var_dir / SPOOL_FOLDER)
+        await _history(Calls(db, numbering), numbering, sounds, clients, ids, calls)
+        await write_recordings(Recordings(db), await asyncio.to_thread(sounds.write), PBX)
     finally:
         await db.close()
     return signs
@@ -88,7 +92,9 @@ async def _clients(people: People, clients: Clients) -> list[int]:
     return ids
 
 
-async def _history(calls: Calls, numbering: Numbering, clients: Clients, ids: list[int], count: int) -> None:
+async def _history(
+    calls: Calls, numbering: Numbering, sounds: Sounds, clients: Clients, ids: list[int], count: int
+) -> None:
     cast = Cast(
         numbers=[draft.phones[0].number for draft in clients.drafts],
         shared=frozenset(clients.shared),
@@ -99,6 +105,8 @@ async def _history(calls: Calls, numbering: Numbering, clients: Clients, ids: li
     turn = asyncio.Semaphore(WRITING)
     async with asyncio.TaskGroup() as group:
         for batch in _batches(past):
+            for each in batch:
+                sounds.note(each.record)
             saves = [_saved(each, numbering, ids, users) for each in batch]
             await turn.acquire()
             group.create_task(_write(calls, saves, turn))

@@ -20,7 +20,8 @@ from web.auth import PRINCIPAL
 from web.demo.clients import CLIENTS, Clients, invent
 from web.demo.colleagues import Colleagues
 from web.demo.filling import SignIn, agent_name, fill
-from web.demo.history import CALLS
+from web.demo.history import CALLS, PBX
+from web.demo.sounds import MONITOR_FOLDER, SPOOL_FOLDER, clear_sounds
 from web.settings import Settings
 
 DATABASE = "demo.db"
@@ -35,6 +36,8 @@ def demo_settings(settings: Settings) -> Settings:
         database_url=f"sqlite+aiosqlite:///{folder / DATABASE}",
         var_dir=folder,
         bus_url=None,
+        recordings={PBX: folder / MONITOR_FOLDER},
+        voicemail={PBX: folder / SPOOL_FOLDER},
         own_numbers=tuple(f"+{number}" for number in (COMPANY_NUMBER, *routes) if len(number) > len("501")),
     )
 
@@ -43,6 +46,7 @@ def clear(folder: Path) -> None:
     """Remove what an earlier demo left; only files that a demo writes."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         (folder / f"{DATABASE}{suffix}").unlink(missing_ok=True)
+    clear_sounds(folder / MONITOR_FOLDER, folder / SPOOL_FOLDER)
 
 
 def callers_of(clients: Clients) -> Callers:
