@@ -14,6 +14,8 @@ from telephony.tracker import Tracker
 
 LOOK_SECONDS: Final = 0.5
 """How often members are compared with what they should be, when nothing says that something changed."""
+REST_SECONDS: Final = 0.05
+"""Between two looks: in a storm of changes all members are looked at twenty times a second, not once per change."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Pausing:
                     await changed.wait()
             changed.clear()
             await self._look()
+            await asyncio.sleep(REST_SECONDS)
 
     async def _look(self) -> None:
         at, service = self._clock(), self._service

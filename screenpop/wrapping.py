@@ -48,11 +48,12 @@ class Wrapping:
 
     def joined(self, actions: Sequence[PopAction], pops: PopBook) -> list[PopAction]:
         """Return what agents are told, with what it means for their wrap-ups."""
-        told = list(actions)
+        told, before = list(actions), self.book.changes
         for user in {action.user for action in actions}:
             for update in self.updates(user, self.book.follow(user, pops.wrapping_up(user))):
                 _join(told, update)
-        self.notice()
+        if self.book.changes != before:  # most cards come and change without anybody's wrapping up
+            self.notice()
         return told
 
     def notice(self) -> None:

@@ -73,6 +73,8 @@ class WrapUps:
     def __init__(self) -> None:
         self.rules = QueueRules()
         """What queues ask; who wraps up already goes on as it began."""
+        self.changes = 0
+        """Grows whenever a wrap-up begins, changes or ends."""
         self._by_user: dict[str, dict[str, WrapUp]] = {}
         self._restored: dict[Key, float | None] = {}
         self._unwritten: dict[Key, StoredWrapUp | None] = {}
@@ -191,6 +193,7 @@ class WrapUps:
     def _keep(self, user: str, now: dict[str, WrapUp]) -> frozenset[str]:
         """Put an agent's wrap-ups in place of those before; gives the calls whose cards say another thing now."""
         before = self._by_user.pop(user, {})
+        self.changes += before != now
         if now:
             self._by_user[user] = now
         changed: set[str] = set()

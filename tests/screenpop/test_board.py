@@ -67,6 +67,22 @@ def test_nobody_at_the_browser_is_offline() -> None:
     assert state_of(board, "ana")[0] is AgentState.OFFLINE
 
 
+def test_what_an_agent_does_goes_before_what_keeps_calls_away() -> None:
+    board = seated()
+    paused = queue(member("2001", paused=True, paused_reason="Lunch"))
+    board.apply(PhoneChange(T0, "main", "2001", MemberStatus.UNAVAILABLE, reachable=False))
+    assert state_of(board, "ana")[0] is AgentState.UNREACHABLE
+    board.presence("ana", -1, T0)
+    assert state_of(board, "ana")[0] is AgentState.OFFLINE
+    board.apply(QueueChange(T0, paused))
+    assert state_of(board, "ana")[0] is AgentState.PAUSED
+    board.wrap_up("ana", "C1", T0)
+    assert state_of(board, "ana") == (AgentState.WRAP_UP, "C1")
+    scene = Scene(inbound("C2"))
+    board.apply(scene.rings("2001"))
+    assert state_of(board, "ana") == (AgentState.RINGING, "C2")
+
+
 def test_an_inbound_call_from_ring_to_end() -> None:
     board = seated()
     scene = Scene(inbound())

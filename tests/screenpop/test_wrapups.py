@@ -51,6 +51,17 @@ def test_a_queue_that_asks_nothing_lets_the_card_wait_as_long_as_it_is_up() -> N
     assert (book.current("ana"), book.told("ana", "C1")) == (None, None)
 
 
+def test_who_acts_on_wrap_ups_is_called_only_when_one_changed() -> None:
+    book = WrapUps()
+    book.follow("ana", [])
+    assert book.changes == 0
+    book.follow("ana", [card("free")])
+    book.follow("ana", [card("free")])
+    assert book.changes == 1
+    book.follow("ana", [])
+    assert book.changes == 2
+
+
 def test_the_timer_ends_it_while_the_card_stays() -> None:
     pop = card("held")
     book = begun(pop)

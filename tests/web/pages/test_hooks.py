@@ -31,7 +31,11 @@ def test_every_test_id_is_written_down_and_every_written_one_exists() -> None:
         "data-result",
         "data-owned-by",
         "data-task",
+        "data-user",
+        "data-voicemail",
+        "data-number",
         "data-testid",
     }
-    composed = {"attach-search-results", "withheld-search-results", "banner-server"}
+    presets = {f"promise-{name}" for name in ("quarter", "hour", "tomorrow")}
+    composed = presets | {"attach-search-results", "withheld-search-results", "banner-server"}
     assert written - quoted - words - exempt - composed - {"name", "password", "next", "setup"} == set()
