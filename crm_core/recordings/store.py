@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crm_core.calls.tables import CallTable, KeptRow
+from crm_core.calls.tables import AbsorbedRow, CallTable, KeptRow
 from crm_core.db import Database
 from crm_core.recordings.rules import GONE, Access, Deed, Found, Recording, RecordingState
 from crm_core.recordings.tables import RecordingAccessRow, RecordingRow
@@ -62,9 +62,12 @@ class Recordings:
         """Write what is known of a call's recordings, idempotently; a deleted one stays deleted.
 
         A file belongs to one call: one that the PBX names for a later call is no longer the earlier one's, one that
-        was only found by its name is nobody's who comes second.
+        was only found by its name is nobody's who comes second. Those of a call that became part of another one, as
+        a second PBX tells of them, are the other one's.
         """
         async with self._db.write() as connection:
+            into = select(AbsorbedRow.call_id).where(AbsorbedRow.id == call_id)
+            call_id = (await connection.execute(into)).scalar_one_or_none() or call_id
             if any(one.path for one in found):
                 await self._drop_nameless(connection, call_id)
             for one in found:

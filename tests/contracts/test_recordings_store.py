@@ -87,6 +87,20 @@ async def test_a_consultation_brings_its_recordings(recordings: Recordings, call
     assert [one.path for one in row.recordings] == ["both.wav", "b.wav"]
 
 
+async def test_what_another_pbx_records_of_a_call_is_the_whole_calls(
+    recordings: Recordings, calls: Calls, numbering: Numbering
+) -> None:
+    for call_id in ("near", "far"):
+        await save(calls, numbering, answered(call_id, NOON))
+    await calls.absorb("far", "near")
+    await recordings.write("far", "branch", [found("far.wav")])
+    await recordings.write("near", "main", [found("near.wav", NOON + 1)])
+    assert [(one.pbx, one.path) for one in await recordings.of_call("near")] == [
+        ("branch", "far.wav"),
+        ("main", "near.wav"),
+    ]
+
+
 def recorded(call: CallRecord, *files: str) -> CallRecord:
     told = tuple(Recording(RecordingKind.CALL, file, "1.1", call.started_at, call.ended_at) for file in files)
     return replace(call, recordings=told, channels=(f"{NOON}.1",))
