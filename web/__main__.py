@@ -20,6 +20,7 @@ from crm_core.agents.days_store import AgentDays
 from crm_core.agents.states_store import AgentStates
 from crm_core.agents.store import Agents
 from crm_core.agents.wrap_ups import WrapUpStore
+from crm_core.audit.store import Audit
 from crm_core.calls.dispositions_store import Dispositions
 from crm_core.calls.history import HistoryWriter
 from crm_core.calls.store import Calls
@@ -57,6 +58,7 @@ from web.app import build_app
 from web.catching_up import CatchUp
 from web.link_watch import LinkWatch
 from web.metrics import Metrics, watch_loop
+from web.nightly import every_night
 from web.ownership import only_service, own
 from web.services import Services
 from web.settings import MONITOR, Settings, SettingsError, signing_key
@@ -136,6 +138,7 @@ class Node:
             db=db,
             staff=staff,
             people=people,
+            audit=Audit(db),
             imports=imports,
             import_runner=Runner(imports, settings.var_dir / "imports"),
             calls=calls,
@@ -222,6 +225,7 @@ class Node:
         async with asyncio.TaskGroup() as group:
             group.create_task(_forever("service", self.services.service.run))
             group.create_task(_forever("callbacks", self._follow_calls))
+            group.create_task(_forever("clients", partial(every_night, self.services)))
             group.create_task(_forever("recordings", self.services.collector.run))
             group.create_task(_forever("links", LinkWatch(self._trackers, self.services.service).run))
             group.create_task(_forever("pauses", self._pausing.run))

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
+from crm_core.audit.store import ORIGIN
 from crm_core.errors import LockedOut
 from crm_core.staff.rules import Role, Scope, Session, TokenGrant, User
 from web.api.problems import Forbidden, TooManyRequests, Unauthorized
@@ -121,6 +122,7 @@ def access_of(app: web.Application, route: web.AbstractRoute) -> Access:
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through to its handler when its route admits the one who asks."""
+    ORIGIN.set(request.remote)
     if request.match_info.http_exception is None:
         access = access_of(request.app, request.match_info.route)
         if access.scope is not None:

@@ -9,6 +9,7 @@ from aiohttp import web
 from crm_core.agents.days_store import AgentDays
 from crm_core.agents.states_store import AgentStates
 from crm_core.agents.store import Agents
+from crm_core.audit.store import Audit
 from crm_core.calls.dispositions_store import Dispositions
 from crm_core.calls.store import Calls
 from crm_core.db import Database
@@ -39,6 +40,7 @@ class Services:
     db: Database
     staff: Staff
     people: People
+    audit: Audit
     imports: Imports
     import_runner: Runner
     calls: Calls

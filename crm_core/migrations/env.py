@@ -4,6 +4,7 @@ from alembic import context
 
 import crm_core.agents.states_tables
 import crm_core.agents.tables
+import crm_core.audit.tables
 import crm_core.calls.tables
 import crm_core.imports.tables
 import crm_core.people.tables

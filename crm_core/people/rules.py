@@ -281,3 +281,27 @@ def _refuse_unusable(name: str, number: Number) -> None:
 def _bound_items(name: str, items: Sequence[object]) -> None:
     if len(items) > MOST_ITEMS:
         raise InvalidField(name, f"has more than {MOST_ITEMS} entries")
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A client in the bin. `at` is epoch seconds."""
+
+    id: int
+    name: str
+    at: float
+    by: str
+
+
+def facts(contact: Contact) -> dict[str, Any]:
+    """Return what is written down of a client when it changes, as texts and lists of texts."""
+    return {
+        "name": contact.name,
+        "company": contact.company,
+        "phones": [phone.number for phone in contact.phones],
+        "emails": list(contact.emails),
+        "groups": list(contact.groups),
+        "tags": list(contact.tags),
+        "owner": contact.owner,
+        "notes": contact.notes,
+    } | {f"custom.{name}": value for name, value in contact.custom.items()}

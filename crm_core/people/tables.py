@@ -1,6 +1,6 @@
 """Rows of clients: the contact itself, its numbers and addresses, its labels, and the words it is found by."""
 
-from sqlalchemy import ForeignKey, Index, Text
+from sqlalchemy import ForeignKey, Index, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_core.columns import ID, Id, Instant, Key
@@ -24,7 +24,7 @@ class ContactRow(Row):
     """A client; deleted ones stay for the calls they took part in. `custom` is JSON text."""
 
     __tablename__ = "contact"
-    __table_args__ = (Index("ix_contact_name_key_id", "name_key", "id"),)
+    __table_args__ = (Index("ix_contact_name_key_id", "name_key", "id"), Index("ix_contact_deleted_at", "deleted_at"))
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(Text)
@@ -39,6 +39,8 @@ class ContactRow(Row):
     updated_by: Mapped[str] = mapped_column(Text)
     version: Mapped[int]
     deleted_at: Mapped[Instant | None]
+    purged: Mapped[bool] = mapped_column(server_default=false())
+    """Deleted for good: only the id is left, for the calls and the audit log."""
 
 
 class PhoneRow(Row):
@@ -123,3 +125,37 @@ class NumberChoice(Row):
     contact_id: Mapped[int] = mapped_column(ID, ForeignKey(ContactRow.id, ondelete=CASCADE), index=True)
     chosen_by: Mapped[str] = mapped_column(Text)
     chosen_at: Mapped[Instant]
+
+
+class MergeRow(Row):
+    """Two clients that became one; the clients as they were, and the ids of calls given by hand, are JSON text."""
+
+    __tablename__ = "contact_merge"
+
+    id: Mapped[Id]
+    kept_id: Mapped[int] = mapped_column(ForeignKey(ContactRow.id), index=True)
+    gone_id: Mapped[int] = mapped_column(ForeignKey(ContactRow.id), index=True)
+    at: Mapped[Instant]
+    by: Mapped[str] = mapped_column(Text)
+    kept_before: Mapped[str] = mapped_column(Text)
+    gone_before: Mapped[str] = mapped_column(Text)
+    kept_after: Mapped[str] = mapped_column(Text)
+    calls: Mapped[str] = mapped_column(Text)
+    undone_at: Mapped[Instant | None]
+    undone_by: Mapped[str | None] = mapped_column(Text)
+
+
+class DuplicateRow(Row):
+    """Two clients that may be one, the older first, as the last look found them; a dismissed pair stays dismissed."""
+
+    __tablename__ = "contact_duplicate"
+    __table_args__ = (Index("ix_contact_duplicate_rank", "dismissed", "rank", "first_id", "second_id"),)
+
+    first_id: Mapped[int] = mapped_column(ForeignKey(ContactRow.id, ondelete=CASCADE), primary_key=True)
+    second_id: Mapped[int] = mapped_column(ForeignKey(ContactRow.id, ondelete=CASCADE), primary_key=True, index=True)
+    reason: Mapped[str] = mapped_column(Text)
+    score: Mapped[Instant]
+    rank: Mapped[int]
+    found_at: Mapped[Instant]
+    dismissed: Mapped[bool]
+    dismissed_by: Mapped[str | None] = mapped_column(Text)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, inspect
 
 import crm_core.agents.states_tables
 import crm_core.agents.tables
+import crm_core.audit.tables
 import crm_core.calls.tables
 import crm_core.imports.tables
 import crm_core.recordings.tables

@@ -88,3 +88,31 @@ async def take_back(office: Node, page: Page) -> None:
     await expect(page.get_by_test_id("import-state")).to_have_text("undone")
     await page.goto(f"{office.url}/contacts")
     await expect(page.get_by_test_id("contact-results")).to_contain_text("No clients yet")
+
+
+async def test_two_clients_that_are_one_are_merged_and_taken_apart(office: Node, root: Desk) -> None:
+    page, number = root.page, "+33601020304"
+    async with office.api() as api:
+        for name in ("Claire Durand", "Clare Durand"):
+            await api.post("contacts", name=name, phones=[{"number": number}])
+    await page.goto(f"{office.url}/contacts/new")
+    await page.get_by_test_id("edit-name").fill("Claire Duran")
+    await page.get_by_test_id("edit-number").focus()
+    await expect(page.get_by_test_id("similar").get_by_role("link")).to_have_text(["Claire Durand", "Clare Durand"])
+    await page.goto(f"{office.url}/contacts")
+    await page.get_by_test_id("contact-duplicates").click()
+    await page.get_by_test_id("duplicates-look").click()
+    await page.get_by_test_id("duplicate-merge").click()
+    await page.get_by_test_id("merge-take-name").check()
+    await page.get_by_test_id("merge-submit").click()
+    await expect(page.get_by_test_id("contact-name")).to_have_text("Clare Durand")
+    await page.get_by_test_id("contact-changes-open").locator("summary").click()
+    await expect(page.get_by_test_id("contact-change")).to_have_count(3)
+    await page.goto(f"{office.url}/contacts/duplicates")
+    await expect(page.get_by_test_id("duplicate")).to_have_count(0)
+    await page.get_by_test_id("merge-undo").click()
+    await expect(page.get_by_test_id("merge")).to_contain_text("taken apart")
+    async with office.api() as api:
+        found = await api.get("contacts")
+    assert [one["name"] for one in found["items"]] == ["Claire Durand", "Clare Durand"]
+    assert root.complaints == []

@@ -106,7 +106,7 @@ async def create_contact(request: web.Request) -> web.StreamResponse:
         await parts.calls.choose_contact(body.call_id, contact.id, user)
         await parts.service.refresh_card(body.call_id)
     else:
-        await _show(request, contact)
+        await show_changed(request, contact)
     return _written(contact, 201)
 
 
@@ -137,7 +137,7 @@ async def change_contact(request: web.Request) -> web.StreamResponse:
         )
     except errors.Conflict as error:
         raise PreconditionFailed(_CHANGED) from error
-    await _show(request, contact, changed)
+    await show_changed(request, contact, changed)
     return _written(changed)
 
 
@@ -146,7 +146,7 @@ async def delete_contact(request: web.Request) -> web.StreamResponse:
     contact = await _find(request)
     _expected(request, contact)
     await services(request).people.delete_contact(contact.id, signed_in(request).user.name)
-    await _show(request, contact)
+    await show_changed(request, contact)
     return nothing()
 
 
@@ -157,7 +157,7 @@ async def add_phone(request: web.Request) -> web.StreamResponse:
     changed = await services(request).people.add_phone(
         contact.id, PhoneDraft(body.number, body.type), signed_in(request).user.name
     )
-    await _show(request, changed)
+    await show_changed(request, changed)
     return _written(changed, 201)
 
 
@@ -165,7 +165,7 @@ async def _find(request: web.Request) -> Contact:
     return await services(request).people.get_contact(path_id(request, "contact_id"))
 
 
-async def _show(request: web.Request, *contacts: Contact) -> None:
+async def show_changed(request: web.Request, *contacts: Contact) -> None:
     """Let the cards that are up for the numbers of a client follow."""
     await services(request).service.client_changed({phone.e164 for contact in contacts for phone in contact.phones})
 

@@ -14,7 +14,7 @@ from web.api.routes import PREFIX, Route
 
 DOCUMENT_PATH: Final = f"{PREFIX}/openapi.json"
 _REFERENCE: Final = "#/components/schemas/{name}"
-_INTEGERS: Final = frozenset({"contact_id", "import_id", "n", "task_id", "voicemail_id"})
+_INTEGERS: Final = frozenset({"contact_id", "import_id", "merge_id", "n", "task_id", "voicemail_id"})
 """Names in a path that are numbers; the others are text."""
 
 Json = dict[str, Any]

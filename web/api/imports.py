@@ -13,6 +13,7 @@ from typing import Annotated, Final
 from aiohttp import hdrs, web
 from msgspec import Meta, Struct
 
+from crm_core.audit.rules import Area, Deed, FieldChange
 from crm_core.errors import CrmError
 from crm_core.imports.files import error_row
 from crm_core.imports.rows import MOST_COLUMNS, UnreadableFile
@@ -159,6 +160,10 @@ async def import_errors(request: web.Request) -> web.StreamResponse:
 async def export_clients(request: web.Request) -> web.StreamResponse:
     """Give clients as a file, all or those a search means."""
     query = read_query(request, ExportQuery)
+    told = (FieldChange("format", None, query.format), FieldChange("search", None, query.q))
+    by = signed_in(request).user.name
+    if request.method == hdrs.METH_GET:
+        await services(request).audit.write(Area.CONTACTS, "", Deed.EXPORTED, by, services(request).clock(), told)
     parts = export_parts(services(request).people, query.format, query.q)
     return await _send(request, parts, f"clients.{query.format}", query.format.content_type)
 

@@ -5,6 +5,7 @@ from aiohttp import web
 from web import auth
 from web.api import (
     agents,
+    audit,
     board,
     browser,
     calls,
@@ -12,6 +13,7 @@ from web.api import (
     days,
     dispositions,
     documents,
+    duplicates,
     imports,
     live,
     me,
@@ -32,7 +34,8 @@ ROUTES: tuple[Route, ...] = (
     *dispositions.routes,
     *recordings.routes,
     *voicemails.routes,
-    *imports.routes,  # before the contacts: "export" is no id
+    *imports.routes,  # before the contacts: "export" and "similar" are no ids
+    *duplicates.routes,
     *contacts.routes,
     *board.routes,
     *agents.routes,
@@ -44,6 +47,7 @@ ROUTES: tuple[Route, ...] = (
     *queue_settings.routes,
     *wrap_ups.routes,
     *users.routes,
+    *audit.routes,
 )
 
 

@@ -1,5 +1,6 @@
 // The form of a client: created or changed through the API, never over somebody else's change.
-import { api } from "./api.js";
+import { api, get } from "./api.js";
+import { h } from "./dom.js";
 import { t } from "./words.js";
 
 const form = document.querySelector("[data-contact-form]");
@@ -69,3 +70,19 @@ function show(editing) {
 }
 
 document.querySelector("[data-edit]")?.addEventListener("click", () => show(true));
+
+// While a new client is written down: who may be the same one already.
+const similar = form.querySelector("[data-similar]");
+let asked = 0;
+async function look() {
+  const { name, emails, phones: [phone] } = { ...values(), phones: values().phones.map(({ number }) => number) };
+  const mine = ++asked;
+  const query = new URLSearchParams({ name: name.slice(0, 200), phone: (phone || "").slice(0, 200), email: (emails[0] || "").slice(0, 200) });
+  const found = await get(`/contacts/similar?${query}`).catch(() => ({ items: [] }));
+  if (mine !== asked) return;
+  similar.hidden = !found.items.length;
+  similar.querySelector("[data-similar-list]").replaceChildren(
+    ...found.items.map((one) => h("a", { class: "me-3", href: `/contacts/${one.id}` }, one.company && one.company !== one.name ? `${one.name} (${one.company})` : one.name)),
+  );
+}
+if (similar) form.addEventListener("change", look);
