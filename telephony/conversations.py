@@ -301,7 +301,8 @@ class Conversation(msgspec.Struct, omit_defaults=True):
         if begin is None:
             return 0.0
         end = self.answered_at if self.answered_at is not None else self.ended_at
-        return max(0.0, (at if end is None else end) - begin)
+        # A ring before the beginning: the PBX's clock was set back.
+        return max(0.0, (at if end is None else end) - max(begin, self.started_at))
 
     def _talked(self, at: float) -> float:
         if self.answered_at is None:

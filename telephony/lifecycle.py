@@ -171,7 +171,7 @@ def finish(draft: Draft, call: Conversation) -> None:
     if call.talking:
         call.talking = False
         call.talk_ended_at = draft.at
-    call.ended_at = draft.at
+    call.ended_at = max(draft.at, call.started_at, call.answered_at or 0.0)  # the PBX's clock may be set back
     book.calls.pop(call.id, None)
     book.adopted.discard(call.id)
     if not call.visible and _was_an_attempt(book, call):

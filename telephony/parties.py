@@ -4,7 +4,7 @@ from telephony import events as ev
 from telephony.book import Draft, attach, call_of, find_channel, new_call, show, unite
 from telephony.channels import Channel
 from telephony.conversations import Conversation
-from telephony.records import Direction
+from telephony.records import Direction, Source
 
 
 def known(draft: Draft, party: ev.Party, *, make: bool = True) -> Channel | None:
@@ -50,6 +50,7 @@ def call_in_midstream(draft: Draft, channel: Channel) -> Conversation:
         return call
     channel.calling = True
     call.caller = channel.uniqueid
+    call.source = Source.RECOVERED
     call.caller_was_up = channel.state == "Up"
     if channel.is_phone:
         call.extension = channel.endpoint

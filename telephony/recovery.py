@@ -270,13 +270,15 @@ def _merge_channels(draft: Draft, states: Sequence[ChannelState]) -> None:
     families = {linkedid: call for call in book.calls.values() for linkedid in call.linkedids}
     for state in sorted(states, key=lambda s: s.party.uniqueid != s.party.linkedid):
         channel = find_channel(book, state.party, draft.at)
-        if channel is None:
+        if channel is None or channel.uniqueid in fresh:
             continue
-        if channel.uniqueid not in fresh:
-            found.append((channel, state))
-            if state.application.startswith("App") and channel.dialed_by is None:
-                unseen.append(channel)
-            _place(draft, channel, state, families)
+        found.append((channel, state))
+        if state.application.startswith("App") and channel.dialed_by is None:
+            unseen.append(channel)
+        _place(draft, channel, state, families)
+        call = call_of(book, channel)
+        if call is not None:
+            call.source = Source.RECOVERED  # what happened to it while nobody listened is in no list
     for channel, state in found:
         if state.bridge:
             enter(graph, channel, state.bridge, _kind(state.application))
@@ -302,8 +304,6 @@ def _catch_up(draft: Draft, channel: Channel, state: ChannelState) -> None:
     draft.at = now - state.age
     if channel.state == "Up" and channel.up_at is None:
         channel.up_at = draft.at
-    call = call_of(draft.book, channel)
-    answered = call is None or call.answered_at is not None
     bridge = draft.book.graph.bridges.get(channel.bridge or "")
     if state.application == "ConfBridge" and bridge is not None and len(bridge.members) > 1:
         conference_join(draft, ev.ConfbridgeJoin(draft.at, state.party, ""))
@@ -311,9 +311,6 @@ def _catch_up(draft: Draft, channel: Channel, state: ChannelState) -> None:
         check_connected(draft, channel)
     elif channel.state == "Ringing":
         rings(draft, channel)
-    call = call_of(draft.book, channel)
-    if call is not None and call.answered_at is not None and not answered:
-        call.source = Source.RECOVERED  # since when they talk is not known to the second
     draft.at = now
 
 
