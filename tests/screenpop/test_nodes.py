@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
+from crm_core.agents.rules import QueueSetting
+from crm_core.calls.rules import CallPatch
 from crm_core.people.rules import ContactDraft, PhoneDraft
 from screenpop.bus import LocalBus, frames
 from screenpop.messages import CONTROL_SUBJECT, PRESENCE_SUBJECT, AgentState
@@ -64,6 +66,25 @@ async def test_a_card_is_put_away_and_brought_back_from_another_node(house: Hous
     assert await other.reopen("ana", "C1")
     assert (await ana.next())["type"] == "pop.show"
     assert not await other.reopen("ana", "no such call")
+
+
+async def test_the_work_after_a_call_is_prolonged_and_ended_from_another_node(house: House, other: Service) -> None:
+    await house.agents.save_queue_setting(QueueSetting("support", 30.0, result_required=True))
+    await house.service.reload_seats()
+    ana = await house.screen("ana")
+    scene = Scene(inbound())
+    house.tell(scene.rings("2001"), scene.answers("2001"), scene.ends())
+    began = await ana.until(lambda frame: frame.get("status") == "wrap_up")
+    other.more_time("ana")
+    later = await ana.until(lambda frame: "wrap_up" in frame)
+    assert later["wrap_up"]["until"] > began["wrap_up"]["until"]
+    assert await other.ready("ana", forced=True)
+    assert (await ana.until(lambda frame: "wrap_up" in frame))["wrap_up"]["over"]
+    await house.row("C1", lambda row: row is not None and row.record.ended_at is not None)
+    await house.calls.patch("C1", CallPatch(disposition="sold"), "ana")
+    await other.refresh_card("C1")  # the wishes keep their order: the result is known before the card is put away
+    assert await other.dismiss("ana", "C1")
+    assert (await ana.until(lambda frame: frame["type"] == "pop.close"))["reason"] == "dismissed"
 
 
 async def test_a_client_created_on_another_node_is_on_the_card(house: House, other: Service) -> None:
