@@ -6,7 +6,7 @@ keep up is cut off instead of slowing down the others.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, Protocol
 
 SUBSCRIPTION_SIZE: Final = 512
@@ -84,6 +84,12 @@ class Subscription:
         self._forget(self)
 
 
+class LateAnswerError(NoAnswerError):
+    """Somebody owns the service and did not answer in time: what was asked may have been done all the same."""
+
+
+Carrier = Callable[[bytes], Awaitable[bytes]]
+"""Carries out an order and reports; it never raises."""
 Answer = Callable[[str], bytes | None]
 """Gets the subject that was asked; None: not mine."""
 
@@ -110,6 +116,12 @@ class Bus(Protocol):
     def answer(self, handler: Answer | None) -> None:
         """Become the owner that answers requests, or (None) stop being it."""
 
+    async def order(self, frame: bytes, timeout: float) -> bytes:  # noqa: ASYNC109 - the port names it
+        """Have the owner of the service do something, and get its report. Raises NoAnswerError, LateAnswerError."""
+
+    def carry(self, carrier: Carrier | None) -> None:
+        """Carry out orders from now on, or (None) no more."""
+
 
 class LocalBus:
     """The bus of a single process."""
@@ -118,6 +130,7 @@ class LocalBus:
         self._size = size
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._answer: Answer | None = None
+        self._carrier: Carrier | None = None
 
     @property
     def connected(self) -> bool:
@@ -148,6 +161,20 @@ class LocalBus:
     def answer(self, handler: Answer | None) -> None:
         """Become the owner that answers requests, or (None) stop being it."""
         self._answer = handler
+
+    async def order(self, frame: bytes, timeout: float) -> bytes:  # noqa: ASYNC109 - the port names it
+        """Have the owner of the service do something, and get its report. Raises NoAnswerError, LateAnswerError."""
+        if self._carrier is None:
+            raise NoAnswerError("orders")
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._carrier(frame)
+        except TimeoutError as error:
+            raise LateAnswerError("orders") from error
+
+    def carry(self, carrier: Carrier | None) -> None:
+        """Carry out orders from now on, or (None) no more."""
+        self._carrier = carrier
 
     def subjects(self) -> set[str]:
         """Return what anyone here listens to."""

@@ -13,14 +13,26 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as RemoteSubscription
 from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeout
 
-from screenpop.bus import REQUEST_TIMEOUT, SUBSCRIPTION_SIZE, Answer, LocalBus, NoAnswerError, Subscription
-from screenpop.messages import snapshot_subject
+from screenpop.bus import (
+    REQUEST_TIMEOUT,
+    SUBSCRIPTION_SIZE,
+    Answer,
+    Carrier,
+    LateAnswerError,
+    LocalBus,
+    NoAnswerError,
+    Subscription,
+)
+from screenpop.messages import ORDERS_SUBJECT, snapshot_subject
 
 OUTGOING_SIZE: Final = 4096
 """Frames that may wait for NATS; more are dropped, the gap is healed by a snapshot."""
 CONNECT_SECONDS: Final = 2
 RECONNECT_SECONDS: Final = 1
+MOST_ORDERS: Final = 64
+"""Orders of other nodes that are carried out at the same time."""
 PING_SECONDS: Final = 10
 """A dead server is noticed after two of these without an answer."""
 
@@ -38,6 +50,9 @@ class NatsBus:
         self._remote: dict[str, RemoteSubscription] = {}
         self._answering: RemoteSubscription | None = None
         self._owner: Answer | None = None
+        self._carrying: RemoteSubscription | None = None
+        self._carrier: Carrier | None = None
+        self._orders: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
         self._troubled_once = False
@@ -61,7 +76,9 @@ class NatsBus:
         finally:
             self._client = None
             self._remote.clear()
-            self._answering = None
+            self._answering = self._carrying = None
+            for order in self._orders:
+                order.cancel()
             with suppress(NatsError, OSError, TimeoutError):
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await client.close()
@@ -98,6 +115,27 @@ class NatsBus:
         """Become the owner that answers requests, or (None) stop being it."""
         self._owner = handler
         self._local.answer(handler)
+        self._changed.set()
+
+    async def order(self, frame: bytes, timeout: float) -> bytes:  # noqa: ASYNC109 - the port names it
+        """Have the owner of the service do something, and get its report. Raises NoAnswerError, LateAnswerError."""
+        if self._carrier is not None:
+            return await self._local.order(frame, timeout)
+        client = self._client
+        if client is None or not client.is_connected:
+            raise NoAnswerError(ORDERS_SUBJECT)
+        try:
+            report = await client.request(ORDERS_SUBJECT, frame, timeout=timeout)
+        except (NatsTimeout, TimeoutError) as error:
+            raise LateAnswerError(ORDERS_SUBJECT) from error
+        except (NatsError, OSError) as error:
+            raise NoAnswerError(ORDERS_SUBJECT) from error
+        return report.data
+
+    def carry(self, carrier: Carrier | None) -> None:
+        """Carry out orders from now on, or (None) no more."""
+        self._carrier = carrier
+        self._local.carry(carrier)
         self._changed.set()
 
     async def _connect(self, client: Client) -> None:
@@ -168,6 +206,28 @@ class NatsBus:
             elif self._owner is None and self._answering is not None:
                 answering, self._answering = self._answering, None
                 await answering.unsubscribe()
+
+            if self._carrier is not None and self._carrying is None:
+                self._carrying = await client.subscribe(ORDERS_SUBJECT, cb=self._take_order)
+            elif self._carrier is None and self._carrying is not None:
+                carrying, self._carrying = self._carrying, None
+                await carrying.unsubscribe()
+
+    async def _take_order(self, message: Msg) -> None:
+        """Begin an order; the next one does not wait for it. Who orders too much at once waits in vain."""
+        carrier = self._carrier
+        if carrier is None or len(self._orders) >= MOST_ORDERS:
+            return
+        order = asyncio.create_task(self._carry_out(carrier, message), name="order")
+        self._orders.add(order)
+        order.add_done_callback(self._orders.discard)
+
+    async def _carry_out(self, carrier: Carrier, message: Msg) -> None:
+        try:
+            report = await carrier(message.data)
+            await message.respond(report)
+        except (NatsError, OSError) as error:
+            logger.warning("what became of an order cannot be told: %s", error)
 
     async def _receive(self, message: Msg) -> None:
         self._local.publish(message.subject, message.data)

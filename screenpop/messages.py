@@ -666,6 +666,8 @@ BOARD_SUBJECT: Final = "board"
 
 PARKED_SUBJECT: Final = "parked"
 """Bus subject of the parked calls."""
+ORDERS_SUBJECT: Final = "orders"
+"""Bus subject on which nodes ask the owner of the service to act on a PBX, and get its report."""
 CONTROL_SUBJECT: Final = "control"
 """Bus subject of the wishes to the owner of the service."""
 LINKS_SUBJECT: Final = "links"

@@ -45,6 +45,7 @@ from screenpop.bus import Bus, LocalBus
 from screenpop.merging import alone
 from screenpop.pausing import Pausing
 from screenpop.service import Service, Stores
+from telephony import orders
 from telephony.addresses import AmiAddress
 from telephony.ami import AmiLink
 from telephony.book import CallBook, Line
@@ -222,6 +223,20 @@ class Node:
 
     async def _operate(self) -> None:
         """Watch the PBXs and decide who must see what, as the one node that does, until cancelled."""
+        self.services.bus.carry(self._carry_out)
+        try:
+            await self._operate_parts()
+        finally:
+            self.services.bus.carry(None)
+
+    async def _carry_out(self, frame: bytes) -> bytes:
+        """Do what a browser on another node asks of a PBX that this node watches."""
+        order = orders.decode_order(frame)
+        if order is None:
+            return orders.encode(orders.Report(error="AmiError", text="nodes of different versions"))
+        return orders.encode(await orders.carry_out(self._trackers.get(order.pbx), order))
+
+    async def _operate_parts(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(_forever("service", self.services.service.run))
             group.create_task(_forever("callbacks", self._follow_calls))

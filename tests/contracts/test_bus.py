@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from screenpop.bus import Bus, LaggingError, LocalBus, NoAnswerError
+from screenpop.bus import Bus, LaggingError, LateAnswerError, LocalBus, NoAnswerError
 from screenpop.bus_nats import NatsBus
 from screenpop.feeds import Feed
 from screenpop.messages import (
@@ -194,3 +194,56 @@ async def test_a_feed_waits_for_an_owner(owner: Bus, other: Bus) -> None:
     async with asyncio.timeout(DEADLINE):
         assert await first == snapshot(3)
     feed.close()
+
+
+async def ordered(bus: Bus, frame: bytes) -> bytes:
+    """Order until somebody carries out: between nodes it takes a moment to become the one who does."""
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            try:
+                return await bus.order(frame, 5.0)
+            except NoAnswerError:
+                await asyncio.sleep(0.05)
+
+
+async def test_orders_are_carried_out_beside_each_other_and_reported(owner: Bus, other: Bus) -> None:
+    second_came = asyncio.Event()
+
+    async def carrier(frame: bytes) -> bytes:
+        if frame == b"first":
+            await second_came.wait()
+        elif frame == b"second":
+            second_came.set()
+        return frame.upper()
+
+    owner.carry(carrier)
+    assert await ordered(other, b"hello") == b"HELLO"
+    assert await ordered(owner, b"hello") == b"HELLO"
+    async with asyncio.timeout(DEADLINE):
+        first, second = await asyncio.gather(other.order(b"first", 5.0), other.order(b"second", 5.0))
+    assert (first, second) == (b"FIRST", b"SECOND")
+
+
+async def test_an_order_nobody_takes_is_told_from_one_that_is_late(owner: Bus, other: Bus) -> None:
+    with pytest.raises(NoAnswerError) as nobody:
+        await other.order(b"hello", 0.5)
+    assert not isinstance(nobody.value, LateAnswerError)
+    waits = asyncio.Event()
+
+    async def carrier(frame: bytes) -> bytes:
+        if frame == b"wait":
+            await waits.wait()
+        return frame
+
+    owner.carry(carrier)
+    await ordered(other, b"hello")
+    with pytest.raises(LateAnswerError):
+        await other.order(b"wait", 0.1)
+    waits.set()
+    owner.carry(None)
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            try:
+                await other.order(b"hello", 0.5)
+            except NoAnswerError:
+                break

@@ -1,17 +1,21 @@
 """Two nodes on PostgreSQL and NATS: the one holds the PBX, the other serves the agent; either may die."""
 
+import asyncio
 import contextlib
+import operator
 import signal
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.e2e.api import Api
 from tests.e2e.asterisk import Asterisk
 from tests.e2e.backends import Nats, PostgreSQL
-from tests.e2e.conftest import Node, Plug
+from tests.e2e.conftest import LIMIT_SECONDS, Node, Plug
 from tests.e2e.desk import Desk
 from tests.e2e.phones import Phone
 from tests.e2e.product import Callcard
@@ -59,6 +63,10 @@ def nodes(
         yield Node(pair[0], tokens), Node(pair[1], tokens)
 
 
+async def agent_state(api: Api, user: str) -> str:
+    return str(next(agent["state"] for agent in (await api.get("agents"))["items"] if agent["id"] == user))
+
+
 async def test_card_and_row_through_the_node_that_does_not_hold_the_pbx(
     nodes: tuple[Node, Node], plug: Plug, trunk: Phone
 ) -> None:
@@ -74,9 +82,17 @@ async def test_card_and_row_through_the_node_that_does_not_hold_the_pbx(
         await ringing.answer()
         await pops.wait_for("pop.update", status="talking")
         await api.post(f"calls/{shown['call_id']}/notes", text="wants a quote")
-        await call.hang_up()
+        speaking = asyncio.create_task(ringing.speak(LIMIT_SECONDS))
+        async with serving.api("ana") as own:
+            for command, state in (("hold", "on_hold"), ("unhold", "on_call")):
+                await own.post(f"live/{shown['call_id']}/{command}")
+                await api.until(partial(agent_state, api, "ana"), partial(operator.eq, state))
+            await own.post(f"live/{shown['call_id']}/hangup")
+        speaking.cancel()
+        await asyncio.gather(speaking, return_exceptions=True)
+        await call.wait_ended()
         row = await api.only_call()
-    assert (row["outcome"], row["queue"], row["answered_by"]) == ("answered", "support", "2001")
+    assert (row["outcome"], row["queue"], row["answered_by"], row["holds"]) == ("answered", "support", "2001", 1)
     assert [note["text"] for note in row["notes"]] == ["wants a quote"]
 
 
