@@ -23,7 +23,7 @@ class Supervision(Control):
         `who` is written into the call's timeline, with the mode and the agent.
         """
         channel = self._talking(call, frozenset())
-        name = "".join(letter for letter in who if letter.isalnum() or letter in " ._-")[:40]
+        name = actions.listener_name(who)
         await self._ask(
             actions.run_at(
                 self.plan,

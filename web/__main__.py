@@ -29,6 +29,7 @@ from crm_core.errors import CrmError
 from crm_core.imports.runner import Runner
 from crm_core.imports.store import Imports
 from crm_core.numbers import Numbering
+from crm_core.oversight.store import Oversight
 from crm_core.people.store import People
 from crm_core.recordings.collector import Collector
 from crm_core.recordings.folder import Folder
@@ -148,6 +149,7 @@ class Node:
             agents=agents,
             days=AgentDays(db),
             results=results,
+            oversight=Oversight(db),
             numbering=numbering,
             service=service,
             bus=bus,

@@ -24,6 +24,7 @@ from web.pages import (
     duplicates,
     imports,
     login,
+    oversight,
     pauses,
     queues,
     site,
@@ -56,6 +57,7 @@ _PAGES: Final = (
     users,
     queues,
     dispositions,
+    oversight,
     pauses,
     error_pages,
 )

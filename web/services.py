@@ -16,6 +16,7 @@ from crm_core.db import Database
 from crm_core.imports.runner import Runner
 from crm_core.imports.store import Imports
 from crm_core.numbers import Numbering
+from crm_core.oversight.store import Oversight
 from crm_core.people.store import People
 from crm_core.recordings.collector import Collector
 from crm_core.recordings.places import Sources
@@ -49,6 +50,7 @@ class Services:
     agents: Agents
     days: AgentDays
     results: Dispositions
+    oversight: Oversight
     numbering: Numbering
     service: Service
     bus: Bus

@@ -7,6 +7,7 @@ import crm_core.agents.tables
 import crm_core.audit.tables
 import crm_core.calls.tables
 import crm_core.imports.tables
+import crm_core.oversight.tables
 import crm_core.people.tables
 import crm_core.recordings.tables
 import crm_core.staff.tables

@@ -259,3 +259,27 @@ async def test_waiting_callers_are_raised_moved_and_taken(with_pbx: Running, pbx
     pbx.act(partial(Pbx.pause_member, extension="2004", paused=False))
     raised = await row(with_pbx, calls[numbers[2]], lambda row: row["answered_at"])
     assert raised["answered_by"] == "2004"
+
+
+async def test_whoever_listens_in_is_written_down_before_it_begins(with_pbx: Running, pbx: AmiServer) -> None:
+    answers(pbx, "2008")
+    async with talk(with_pbx, pbx) as (call, _):
+        await order(with_pbx, call, "spy", who="sam", mode="whisper", extension="2008")
+        read = await row(with_pbx, call, lambda row: "whisper" in steps(row))
+        assert (await ask(with_pbx, call, "unspy", who="sam", extension="2007")).status == 409
+        await order(with_pbx, call, "unspy", who="sam", extension="2008")
+        await row(with_pbx, call, lambda row: "spy_end" in steps(row))
+        assert (await ask(with_pbx, call, "spy", who="sam", mode="listen", extension="no phone")).status == 422
+    listed = await with_pbx.ask("GET", "spyings", who="root", params={"limit": "1"})
+    (refused,) = listed.body["items"]
+    assert (refused["mode"], refused["began_at"], refused["ended_at"]) == ("listen", None, None)
+    rest = await with_pbx.ask("GET", "spyings", who="root", params={"cursor": listed.body["next"]})
+    (done,) = rest.body["items"]
+    facts = ("user", "phone", "mode", "call_id", "agent", "extension")
+    assert tuple(done[name] for name in facts) == ("sam", "2008", "whisper", call, "ana", "2001")
+    assert done["at"] <= done["began_at"] <= done["ended_at"]
+    assert done["began_at"] == next(step["at"] for step in read["timeline"] if step["what"] == "whisper")
+    assert rest.body["next"] is None
+    assert (await with_pbx.ask("GET", "spyings", who="sam")).status == 403
+    page = await with_pbx.ask("GET", "/admin/listening", who="root")
+    assert (page.status, page.text.count('data-testid="spying"')) == (200, 2)

@@ -13,10 +13,10 @@ from web.api.board import picture
 from web.api.cards import end_wrap_up
 from web.api.problems import Conflict, Forbidden, NotFound
 from web.api.reading import PageQuery, page_of, path_text, read_body, read_query
-from web.api.routes import Route
+from web.api.routes import Route, command
 from web.api.switchboard import asking, phone_of
 from web.api.writing import answer, nothing
-from web.auth import READ, WRITE, signed_in
+from web.auth import READ, signed_in
 from web.services import services
 
 _Name = Annotated[str, Meta(min_length=1, max_length=80)]
@@ -140,20 +140,6 @@ async def _each_phone(
     return nothing()
 
 
-def _action(name: str, handler: Callable[[web.Request], Awaitable[web.StreamResponse]], body: type[Struct]) -> Route:
-    return Route(
-        method="POST",
-        path=f"/agents/{{id}}/{name}",
-        handler=handler,
-        access=WRITE,
-        tag="live",
-        summary=(handler.__doc__ or name).rstrip("."),
-        body=body,
-        status=204,
-        problems=(409, 501, 503),
-    )
-
-
 routes = [
     Route(
         method="GET",
@@ -166,8 +152,8 @@ routes = [
         returns=AgentList,
         problems=(503,),
     ),
-    _action("pause", pause, Pause),
-    _action("unpause", unpause, Pause),
-    _action("login", login, InQueue),
-    _action("logout", logout, InQueue),
+    command("/agents/{id}/pause", pause, Pause),
+    command("/agents/{id}/unpause", unpause, Pause),
+    command("/agents/{id}/login", login, InQueue),
+    command("/agents/{id}/logout", logout, InQueue),
 ]

@@ -8,15 +8,17 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from crm_core.calls.rules import CallRow
+from crm_core.oversight.rules import SpyingDraft
 from telephony.phones import locals_of
 from telephony.records import CallRecord
+from telephony.tracker import Tracker
 from web.api.calls import find_call
 from web.api.problems import Conflict, Forbidden, Invalid
 from web.api.reading import read_body
-from web.api.routes import Route
+from web.api.routes import Route, command
 from web.api.switchboard import asking, extension_at, phone_of, tracker_of
 from web.api.writing import answer, nothing
-from web.auth import SUPERVISE_WRITE, WRITE, Access, Handler, signed_in
+from web.auth import SUPERVISE_WRITE, WRITE, signed_in
 from web.services import services
 
 
@@ -184,9 +186,22 @@ async def take(request: web.Request) -> web.StreamResponse:
 async def spy(request: web.Request) -> web.StreamResponse:
     """Ring one's phone and join a call: listen, whisper to the agent, or barge in. The call's timeline tells it."""
     who = signed_in(request).user.name
-    return await _from_phone(
-        request, Spy, lambda pbx, call, body, extension: pbx.spy(call, extension, body.mode.value, who)
-    )
+    row = await find_call(request)
+
+    async def join(pbx: Tracker, call: str, body: Spy, extension: str) -> None:
+        phone = _talking_phone(row.record)
+        agent = row.users.get(phone) if phone is not None else None
+        # Written down first: nobody listens without a trace, even where the PBX or we die in between.
+        asked = SpyingDraft(row.id, row.record.pbx, who, extension, body.mode.value, agent, phone)
+        await services(request).oversight.spies(asked)
+        await pbx.spy(call, extension, body.mode.value, who)
+
+    return await _from_phone(request, Spy, join)
+
+
+async def unspy(request: web.Request) -> web.StreamResponse:
+    """Stop joining a call at one's phone."""
+    return await _from_phone(request, AnswerAt, lambda pbx, call, _, extension: pbx.leave(call, extension))
 
 
 async def move(request: web.Request) -> web.StreamResponse:
@@ -261,26 +276,18 @@ async def _running(request: web.Request) -> CallRow:
     return row
 
 
+def _talking_phone(call: CallRecord) -> str | None:
+    """Return the phone of ours that talks: the one a supervisor hears."""
+    talking = [one.extension for one in call.participants if one.answered_at is not None and one.left_at is None]
+    return call.extension if call.extension in talking or not talking else talking[0]
+
+
 def _phones(call: CallRecord) -> set[str | None]:
     """Return the phones in a call now; of one that ended, all that were: they may know that it ended."""
     phones = {one.extension for one in call.participants} | {call.extension}
     if call.ended_at is not None:
         return phones
     return phones - {one.extension for one in call.participants if one.left_at is not None}
-
-
-def _action(name: str, handler: Handler, body: type[Struct], access: Access = WRITE) -> Route:
-    return Route(
-        method="POST",
-        path=f"/live/{{call_id}}/{name}",
-        handler=handler,
-        access=access,
-        tag="live",
-        summary=(handler.__doc__ or name).rstrip("."),
-        body=body,
-        status=204,
-        problems=(409, 501, 503),
-    )
 
 
 routes = [
@@ -296,18 +303,19 @@ routes = [
         status=201,
         problems=(409, 503),
     ),
-    _action("answer", answer_phone, AnswerAt),
-    _action("hangup", hangup, Nothing),
-    _action("hold", hold, Nothing),
-    _action("unhold", unhold, Nothing),
-    _action("transfer", transfer, TransferTo),
-    _action("complete", complete, Nothing),
-    _action("park", park, Nothing),
-    _action("fetch", fetch, AnswerAt),
-    _action("pickup", pickup, AnswerAt),
-    _action("record", record, RecordingOrder),
-    _action("queue/take", take, AnswerAt, SUPERVISE_WRITE),
-    _action("queue/move", move, MoveTo, SUPERVISE_WRITE),
-    _action("queue/priority", prioritise, Priority, SUPERVISE_WRITE),
-    _action("spy", spy, Spy, SUPERVISE_WRITE),
+    command("/live/{call_id}/answer", answer_phone, AnswerAt),
+    command("/live/{call_id}/hangup", hangup, Nothing),
+    command("/live/{call_id}/hold", hold, Nothing),
+    command("/live/{call_id}/unhold", unhold, Nothing),
+    command("/live/{call_id}/transfer", transfer, TransferTo),
+    command("/live/{call_id}/complete", complete, Nothing),
+    command("/live/{call_id}/park", park, Nothing),
+    command("/live/{call_id}/fetch", fetch, AnswerAt),
+    command("/live/{call_id}/pickup", pickup, AnswerAt),
+    command("/live/{call_id}/record", record, RecordingOrder),
+    command("/live/{call_id}/queue/take", take, AnswerAt, SUPERVISE_WRITE),
+    command("/live/{call_id}/queue/move", move, MoveTo, SUPERVISE_WRITE),
+    command("/live/{call_id}/queue/priority", prioritise, Priority, SUPERVISE_WRITE),
+    command("/live/{call_id}/spy", spy, Spy, SUPERVISE_WRITE),
+    command("/live/{call_id}/unspy", unspy, AnswerAt, SUPERVISE_WRITE),
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from web.auth import Access, Handler
+from web.auth import WRITE, Access, Handler
 
 PREFIX = "/api/v1"
 
@@ -37,3 +37,18 @@ class Route:
     """Statuses beyond those that follow from the rest: 401, 403, 404 (a path with a name in it), 422 (query, body)."""
     versioned: bool = False
     """Answers an ETag, and a write takes If-Match."""
+
+
+def command(path: str, handler: Handler, body: type[msgspec.Struct], access: Access = WRITE) -> Route:
+    """Describe an operation that asks a PBX to do something: a POST that gives nothing back."""
+    return Route(
+        method="POST",
+        path=path,
+        handler=handler,
+        access=access,
+        tag="live",
+        summary=(handler.__doc__ or path).rstrip("."),
+        body=body,
+        status=204,
+        problems=(409, 501, 503),
+    )

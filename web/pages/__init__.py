@@ -24,5 +24,6 @@ What tests and scripts may hold on to in the pages are the `data-testid` names; 
 | results of calls | `add-result` `result-row` (with `data-result`) `result-up` `result-down` `result-add-below` `edit-result` `result-form` `result-save`; on a card `result-find` `result-back` |
 | imports of clients | `import-contacts` `export-contacts` `import-form` `import-file` `import-drop` `import-try` `import-start` `import` `import-state` `import-figures` `import-column` `import-row` `import-refusal` `import-error` `import-errors` `import-cancel` `import-undo` `import-undone`; on a call `call-pbx` |
 | agents' days | `day-row` (with `data-agent`) `day-calls` `day-before` `day-after` `day-date`; on the desktop `my-day` `my-day-calls` `phone-unreachable` |
+| listening in, for administrators | `spyings` `spying` |
 | reasons for a pause | `pause-reasons` `reasons-save` |
 """  # noqa: E501 - a table row is one line
