@@ -1,10 +1,12 @@
 """Controlling a call from the page, on the simulated PBX: every button does what it says, and the page shows it."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from telephony.simulator.pbx import Pbx
 from telephony.simulator.switch import Reaction
 from tests.e2e.api import Row
 from tests.e2e.conftest import Office
@@ -147,3 +149,57 @@ async def test_the_dial_field_knows_names(office: Office, browser: Browser) -> N
     await desk.part("pop-name").click()
     await desk.page.keyboard.press("?")
     await expect(desk.page.get_by_test_id("shortcuts")).to_contain_text("Hold, resume, back to the caller")
+
+
+async def test_a_supervisor_listens_stops_and_hangs_up(office: Office, browser: Browser) -> None:
+    await talk(office, browser)
+    obey(office, "2008")
+    vera = await Desk.sign_in(browser, office.url, "vera")
+    await vera.page.goto(f"{office.url}/board")
+    call = vera.row("call", "Claire Durand")
+    menu = vera.page.get_by_test_id("row-menu-items")
+    await call.get_by_test_id("row-menu").click()
+    await menu.get_by_test_id("menu-phone").fill("2008")
+    await menu.get_by_test_id("menu-listen").click()
+    await expect(vera.page.get_by_test_id("listening")).to_contain_text("You listen to ana")
+    await expect(menu).to_have_count(0)
+    await vera.page.get_by_test_id("listening-stop").click()
+    await expect(vera.page.get_by_test_id("listening")).to_have_count(0)
+    async with office.node.api() as api:
+        (written,) = (await api.get("spyings"))["items"]
+    assert (written["user"], written["agent"], written["mode"], written["phone"]) == ("vera", "ana", "listen", "2008")
+    assert written["began_at"] <= written["ended_at"]
+    await call.get_by_test_id("row-menu").click()
+    await vera.page.keyboard.press("ArrowUp")
+    await expect(menu.get_by_test_id("menu-hangup")).to_be_focused()
+    await vera.page.keyboard.press("Enter")
+    await expect(menu.get_by_test_id("menu-hangup")).to_have_text("Hang up: really?")
+    await vera.page.keyboard.press("Enter")
+    await expect(vera.page.get_by_test_id("board-call-row")).to_have_count(0)
+    assert vera.complaints == []
+
+
+async def test_a_supervisor_moves_who_waits_and_pauses_an_agent(office: Office, browser: Browser) -> None:
+    vera = await Desk.sign_in(browser, office.url, "vera")
+    await Desk.sign_in(browser, office.url, "ana", seat="2001")
+    await vera.page.goto(f"{office.url}/board")
+    for extension in ("2004", "2005"):
+        office.pbx.act(partial(Pbx.pause_member, extension=extension, paused=True))
+    office.pbx.act(lambda pbx: pbx.inbound(CLAIRE, "74950000004"))
+    menu = vera.page.get_by_test_id("row-menu-items")
+    await vera.row("waiting", "sales").get_by_test_id("row-menu").click()
+    await menu.get_by_test_id("menu-priority").click()
+    await expect(menu).to_have_count(0)
+    await vera.row("waiting", "sales").get_by_test_id("row-menu").click()
+    await menu.get_by_text("Move to billing").click()
+    await expect(vera.row("waiting", "billing")).to_be_visible()
+    await vera.row("agent", "2001").get_by_test_id("row-menu").click()
+    await menu.get_by_text("Pause: Lunch").click()
+    await vera.see_agent("2001", "paused")
+    await vera.row("agent", "2001").get_by_test_id("row-menu").click()
+    await menu.get_by_test_id("menu-unpause").click()
+    await vera.see_agent("2001", "available")
+    await vera.row("agent", "2001").get_by_test_id("row-menu").click()
+    await vera.page.keyboard.press("Escape")
+    await expect(vera.row("agent", "2001").get_by_test_id("row-menu")).to_be_focused()
+    assert vera.complaints == []

@@ -1,10 +1,10 @@
 // The live board: each row is kept by its key and only changed where something changed; times tick here, not on the server.
 import { secondsSince } from "./clock.js";
 import { readable } from "./card.js";
-import { post } from "./api.js";
-import { h, icon, setText, show, toast } from "./dom.js";
+import { h, icon, setText, show } from "./dom.js";
 import { drawStrip, tellLinks, tickStrip } from "./links.js";
 import { banner, socket } from "./shell.js";
+import { menuButton, showListening, supervise } from "./supervise.js";
 import { DIRECTIONS, STATES, duration, language, t } from "./words.js";
 
 const LATE = 20;
@@ -33,6 +33,7 @@ socket.addEventListener("delta", ({ detail }) => {
   if (Object.keys(state).some((part) => part !== "links" && touched(detail[part]))) later();
 });
 socket.subscribe("board");
+supervise(state, (call) => (call.user ? state.agents[call.user]?.display_name || call.user : call.extension) || "").then(later);
 setInterval(tick, 1000);
 for (const id of ["waiting", "queues", "agents", "calls"]) document.getElementById(id).addEventListener("pointerleave", later);
 
@@ -57,6 +58,7 @@ function draw() {
   list("calls", calls, callRow);
   figures(waiting, agents, calls, queues);
   drawLinks();
+  showListening(document.getElementById("listening"));
   tick();
 }
 
@@ -154,7 +156,7 @@ function waitingRow(row, key, one) {
   };
   const name = caller(one.number, one.name, one.contact);
   row.append(h("div", {}, h("strong", {}, one.contact ? h("a", { class: "text-reset", href: `/contacts/${one.contact.id}` }, name) : name), h("small", {}, [`${one.position}.`, one.queue, site(one.pbx), one.contact && one.number].filter(Boolean).join(" · "))),
-    h("div", {}, clock(row, one.since, level), word));
+    h("div", {}, clock(row, one.since, level), word), one.call_id ? menuButton("waiting", one.call_id, name) : "");
 }
 
 function queueRow(row, key, queue) {
@@ -173,20 +175,9 @@ function agentRow(row, key, agent) {
   const call = agent.call_id && state.calls[agent.call_id];
   const name = agent.user ? h("a", { class: "text-reset", href: `/calls?agent=${encodeURIComponent(agent.user)}&from=${day()}`, title: t("Calls of today") }, agent.display_name) : h("span", { class: "text-secondary" }, agent.display_name || agent.extension);
   const words = agent.state === "paused" && agent.paused_reason ? `${STATES.paused}: ${agent.paused_reason}` : STATES[agent.state];
-  const pausable = agent.user && ["available", "paused"].includes(agent.state);
   row.append(h("div", {}, h("strong", {}, name), h("small", {}, [agent.extension, agent.queues.join(", "), call && caller(call.number.e164 || call.number.raw, call.caller_name, call.contact)].filter(Boolean).join(" · "))),
-    h("span", { class: `agent-state state-${agent.state}` }, h("i", { class: "state-dot" }), words,
-      pausable && h("button", { type: "button", class: "btn btn-icon btn-sm btn-ghost-secondary", title: agent.state === "paused" ? t("End the pause") : t("Pause this agent"), "aria-label": agent.state === "paused" ? t("End the pause") : t("Pause this agent"),
-        onclick: () => pause(agent) }, icon(agent.state === "paused" ? "player-play" : "player-pause", "icon-sm"))),
-    clock(row, agent.since));
-}
-
-async function pause(agent) {
-  try {
-    await post(`/agents/${encodeURIComponent(agent.user)}/${agent.state === "paused" ? "unpause" : "pause"}`, agent.state === "paused" ? {} : { reason: t("by supervisor") });
-  } catch (error) {
-    toast(error.message, { kind: "error" });
-  }
+    h("span", { class: `agent-state state-${agent.state}` }, h("i", { class: "state-dot" }), words),
+    clock(row, agent.since), agent.user ? menuButton("agent", key, agent.display_name) : "");
 }
 
 function callRow(row, key, call) {
@@ -199,7 +190,8 @@ function callRow(row, key, call) {
   row.append(h("span", { class: "past-icon", title: DIRECTIONS[call.direction] }, icon(symbol)),
     h("div", {}, h("strong", {}, h("a", { class: "text-reset", href: `/calls/${encodeURIComponent(key)}` }, caller(call.number.e164 || call.number.raw, call.caller_name, call.contact))),
       h("small", {}, [site(call.pbx), agent, ringing, call.queue, call.direction === "outbound" ? null : call.did].filter(Boolean).join(" · "))),
-    h("div", { class: "text-end" }, clock(row, call.since), h("small", {}, PHASES[call.phase] || call.phase)));
+    h("div", { class: "text-end" }, clock(row, call.since), h("small", {}, call.parked ? t("Parked on {space}", { space: call.parked }) : PHASES[call.phase] || call.phase)),
+    menuButton("call", key, caller(call.number.e164 || call.number.raw, call.caller_name, call.contact)));
 }
 
 function day() {
