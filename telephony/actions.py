@@ -217,7 +217,9 @@ def mute_recording(channel: str, *, muted: bool) -> Action:
 
 def prioritise(queue: str, channel: str, priority: int) -> Action:
     """Give a waiting caller another priority: callers with a higher one are served first."""
-    return "QueueChangePriorityCaller", {"Queue": queue, "Caller": channel, "Priority": str(priority)}
+    fields = {"Queue": queue, "Caller": channel, "Priority": str(priority)}
+    # Without it Asterisk notes the priority and leaves the caller where it stands.
+    return "QueueChangePriorityCaller", {**fields, "Immediate": "yes"}
 
 
 def park(channel: str, *, announce_to: str | None = None, seconds: float | None = None) -> Action:

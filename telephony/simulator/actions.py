@@ -167,7 +167,8 @@ def _prioritise(pbx: Pbx, request: Request) -> Answer:
     channel, priority = pbx.switch.channels.get(request.get("caller")), request.get("priority")
     if channel is None or not priority.isdecimal():
         return failed("Caller not found")
-    if not features.prioritise(pbx, request.get("queue"), channel, int(priority)):
+    at_once = _yes(request.get("immediate"))
+    if not features.prioritise(pbx, request.get("queue"), channel, int(priority), at_once=at_once):
         return failed("Caller not found")
     return _done("Priority change for caller on queue")
 

@@ -93,12 +93,13 @@ def mute_recording(pbx: Pbx, channel: Channel, *, muted: bool) -> bool:
     return True
 
 
-def prioritise(pbx: Pbx, queue: str, channel: Channel, priority: int) -> bool:
-    """Serve a waiting caller before those with a lower priority; False when it does not wait there."""
+def prioritise(pbx: Pbx, queue: str, channel: Channel, priority: int, *, at_once: bool) -> bool:
+    """Give a waiting caller a priority, and (`at_once`) its place; False when it does not wait there."""
     waiting = channel.owner
     if not isinstance(waiting, Queueing) or waiting.queue is not pbx.queues.get(queue):
         return False
     waiting.priority = priority
-    # Callers of one priority keep their order.
-    waiting.queue.callers.sort(key=lambda other: -other.priority)
+    if at_once:
+        # Callers of one priority keep their order.
+        waiting.queue.callers.sort(key=lambda other: -other.priority)
     return True

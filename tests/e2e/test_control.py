@@ -16,7 +16,7 @@ from tests.e2e.phones import Phone
 pytestmark = pytest.mark.e2e
 
 DIRECT, SUPPORT, SALES = "74950000001", "74950000003", "74950000004"
-CLAIRE = "+33601020304"
+CLAIRE, BERNARD = "+33601020304", "+33601020305"
 NOTE = "Wants three windows"
 
 
@@ -232,3 +232,20 @@ async def test_waiting_callers_are_moved_and_taken(node: Node, plug: Plug, trunk
         await claire.hang_up()
         row = await api.only_call()
     assert (row["outcome"], row["answered_by"], row["transfers"]) == ("answered", "2006", [])
+
+
+async def test_the_raised_caller_is_served_before_who_came_first(node: Node, plug: Plug, trunk: Phone) -> None:
+    async with node.api("vera") as api:
+        callers = [await trunk.dial(SUPPORT, caller=number) for number in (CLAIRE, BERNARD)]
+        rows = await api.until(api.calls, lambda rows: [row["queue"] for row in rows] == ["support", "support"])
+        ids = {row["number"]["e164"]: row["id"] for row in rows}
+        await api.post(f"live/{ids[BERNARD]}/queue/priority", priority=5)
+        ana = await plug("2001")
+        ringing = await ana.next_call()
+        await ringing.answer()
+        raised = await seen(api, ids[BERNARD], lambda row: row["answered_at"])
+        waiting = await api.get(f"calls/{ids[CLAIRE]}")
+        for caller in callers:
+            await caller.hang_up()
+        await ringing.wait_ended()
+    assert (raised["answered_by"], waiting["answered_at"], waiting["ended_at"]) == ("2001", None, None)

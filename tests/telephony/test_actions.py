@@ -81,7 +81,7 @@ def test_the_other_actions_say_what_they_do() -> None:
     assert actions.attended_transfer(PLAN, "c", "+33 6 01")[1]["Exten"] == "33601#"
     assert actions.stop_recording("c") == ("StopMixMonitor", {"Channel": "c"})
     assert actions.mute_recording("c", muted=False)[1]["State"] == "0"
-    assert actions.prioritise("q", "c", 5)[1] == {"Queue": "q", "Caller": "c", "Priority": "5"}
+    assert actions.prioritise("q", "c", 5)[1] == {"Queue": "q", "Caller": "c", "Priority": "5", "Immediate": "yes"}
     assert actions.knows(PLAN, "700")[1] == {"Variable": "DIALPLAN_EXISTS(from-internal,700,1)"}
     with pytest.raises(BadField):
         actions.attended_transfer(PLAN, "c", "sales.manager")
