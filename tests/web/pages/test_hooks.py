@@ -19,7 +19,10 @@ def test_every_test_id_is_written_down_and_every_written_one_exists() -> None:
     words = set(re.findall(r"[\"'`]([a-z][a-z-]+)[\"'`$-]", text))
     exempt = {
         "data-call-id",
+        "data-mode",
+        "data-number",
         "data-status",
+        "data-user",
         "data-reason",
         "data-level",
         "data-state",

@@ -96,9 +96,9 @@ function callItems(id) {
   const call = board.state.calls[id];
   if (!call) return null;
   const talks = ["talking", "held"].includes(call.phase) && !call.parked;
-  const join = (mode, label, symbol) => ({ label, icon: symbol, testid: `menu-${mode}`, phone: true, path: live(id, "spy"), body: { mode } });
+  const join = (mode, testid, label, symbol) => ({ label, icon: symbol, testid, phone: true, path: live(id, "spy"), body: { mode } });
   return [
-    ...(talks ? [join("listen", t("Listen"), "headset"), join("whisper", t("Whisper to the agent"), "message-2"), join("barge", t("Join the talk"), "users")] : []),
+    ...(talks ? [join("listen", "menu-listen", t("Listen"), "headset"), join("whisper", "menu-whisper", t("Whisper to the agent"), "message-2"), join("barge", "menu-barge", t("Join the talk"), "users")] : []),
     ...(call.parked ? [{ label: t("Fetch"), icon: "phone-incoming", testid: "menu-fetch", phone: true, path: live(id, "fetch") }] : []),
     ...(call.phase === "ringing" && call.ringing.length ? [{ label: t("Pick up"), icon: "phone-incoming", testid: "menu-pickup", phone: true, path: live(id, "pickup") }] : []),
     { label: t("Hang up"), icon: "phone-off", testid: "menu-hangup", hurts: true, path: live(id, "hangup") },
