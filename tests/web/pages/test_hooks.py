@@ -20,7 +20,6 @@ def test_every_test_id_is_written_down_and_every_written_one_exists() -> None:
     exempt = {
         "data-call-id",
         "data-mode",
-        "data-number",
         "data-status",
         "data-user",
         "data-reason",
@@ -34,7 +33,6 @@ def test_every_test_id_is_written_down_and_every_written_one_exists() -> None:
         "data-result",
         "data-owned-by",
         "data-task",
-        "data-user",
         "data-voicemail",
         "data-number",
         "data-testid",
