@@ -1,8 +1,10 @@
 """The database that the figures are measured with: 100,000 clients, their last calls, the agents with their tokens."""
 
 import asyncio
+import contextlib
 import json
 import shutil
+import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ from telephony.records import CallPhase, CallRecord, Direction, LegResult, Outco
 
 FOLDER: Final = Path("var") / "bench"
 CLIENTS: Final = 100_000
+TIMES: Final = 10
+"""How many times more clients the large database has."""
 CALLERS: Final = 2_000
 """Clients that ring, spread over all of them; each has history."""
 PAST_CALLS: Final = 5
@@ -48,14 +52,24 @@ def number_of(client: int) -> str:
     return f"+7916{client + 1_000_000:07d}"
 
 
+def password_of(position: int) -> str:
+    """Return the password of an agent."""
+    return f"never typed {position}"
+
+
 def callers() -> list[str]:
     """Return the numbers that ring."""
     return [number_of(client) for client in range(0, CLIENTS, CLIENTS // CALLERS)]
 
 
+def kept_file() -> Path:
+    """Return the file that every run copies."""
+    return FOLDER / f"clients-{CLIENTS}-v{VERSION}.db"
+
+
 async def prepare() -> tuple[Path, list[Agent]]:
     """Return a database that the next run may write to, and its agents; what is expensive is kept between runs."""
-    kept = FOLDER / f"clients-{CLIENTS}-v{VERSION}.db"
+    kept = kept_file()
     listed = kept.with_suffix(".json")
     if not listed.exists():
         for leftover in FOLDER.glob("clients-*"):
@@ -75,7 +89,7 @@ async def _fill(file: Path) -> list[Agent]:
     await upgrade(url)
     db = await Database.open(url)
     try:
-        # These passwords are never typed: a cheap hash saves a minute.
+        # Nobody guesses these passwords: a cheap hash saves a minute.
         staff = Staff(db, passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)))
         agents = [await _agent(staff, position) for position in range(AGENTS)]
         numbering = Numbering("RU", (), None)
@@ -88,7 +102,7 @@ async def _fill(file: Path) -> list[Agent]:
 
 async def _agent(staff: Staff, position: int) -> Agent:
     name, extension = f"agent{position:03d}", str(3000 + position)
-    await staff.add_user(name, Role.AGENT, (extension,), f"never typed {position}", f"Agent {position}")
+    await staff.add_user(name, Role.AGENT, (extension,), password_of(position), f"Agent {position}")
     return Agent(name, extension, await staff.create_token(name, Scope.WRITE))
 
 
@@ -147,3 +161,43 @@ def _past_call(numbering: Numbering, client: int, contact_id: int, at: float) ->
     )
     note = ImportedNote(f"agent{client % AGENTS:03d}", "Asked about the invoice; sent it again.", at + 60)
     return CallToSave(record, numbering.read(number), contact_id, 1, {extension: note.author}, notes=(note,))
+
+
+async def million(small: Path) -> Path:
+    """Return a database with ten times the clients (not the words of their names), made of the small one and kept."""
+    big = FOLDER / f"clients-{CLIENTS * TIMES}-v{VERSION}" / "callcard.db"
+    if not big.exists():
+        big.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(_multiply, small, big)
+    return big.parent
+
+
+def _multiply(small: Path, big: Path) -> None:
+    made = big.with_suffix(".new")
+    shutil.copyfile(small, made)
+    with contextlib.closing(sqlite3.connect(made)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        for turn in range(1, TIMES):
+            moved = turn * CLIENTS
+            connection.execute(MORE_CONTACTS, (moved, CLIENTS))
+            connection.executemany(MORE_PHONES, (_moved_phone(client, moved) for client in range(CLIENTS)))
+            connection.commit()
+        connection.execute("ANALYZE")
+        connection.commit()
+    made.rename(big)
+
+
+MORE_CONTACTS: Final = (
+    "INSERT INTO contact (id, name, name_key, company_id, notes, custom, created_at, created_by, updated_at,"
+    " updated_by, version) SELECT id + ?1, name, name_key, company_id, notes, custom, created_at, created_by,"
+    " updated_at, updated_by, version FROM contact WHERE id <= ?2"
+)
+MORE_PHONES: Final = (
+    "INSERT INTO contact_phone (contact_id, position, number, e164, number_key, reversed_digits, type)"
+    " SELECT id, 0, ?2, ?2, ?2, ?3, 'other' FROM contact WHERE id = ?1"
+)
+
+
+def _moved_phone(client: int, moved: int) -> tuple[object, ...]:
+    number = number_of(client + moved)
+    return client + moved + 1, number, number[:0:-1]

@@ -28,3 +28,8 @@ def times(ours: float, theirs: float) -> str:
 def middle(values: Sequence[float]) -> float:
     """Return the median."""
     return median(values)
+
+
+def judged(budget: str, met: bool) -> str:  # noqa: FBT001 - the verdict
+    """Write a budget with what became of it."""
+    return f"{budget}: {'met' if met else '**missed**'}"

@@ -47,13 +47,13 @@ class Pbx:
         async with asyncio.timeout(SIGN_IN_SECONDS):
             await self._signed_in.wait()
 
-    def begin(self, call: Call, gap: float) -> None:
-        """Begin a call that rings `gap` seconds after its first event; 0: all in one burst."""
-        task = asyncio.create_task(self._tell(call, gap))
+    def begin(self, call: Call, gap: float, talk: float = TALK_SECONDS) -> None:
+        """Begin a call that rings `gap` seconds after its first event, 0: in one burst; `talk` seconds are talked."""
+        task = asyncio.create_task(self._tell(call, gap, talk))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
 
-    async def _tell(self, call: Call, gap: float) -> None:
+    async def _tell(self, call: Call, gap: float, talk: float) -> None:
         if gap:
             self._write(call.setup)
             await asyncio.sleep(gap)
@@ -65,7 +65,7 @@ class Pbx:
         self._write(call.rung)
         await asyncio.sleep(RING_SECONDS)
         self._write(call.answer)
-        await asyncio.sleep(TALK_SECONDS)
+        await asyncio.sleep(talk)
         self._write(call.hangup)
 
     def _write(self, burst: bytes) -> None:

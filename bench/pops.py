@@ -21,6 +21,8 @@ RATES: Final = {1: 12, 20: 160, 50: 400}
 WORST: Final = 50
 """Calls per second that are also told each in one burst."""
 TURNS: Final = 2
+LIVE: Final = 300
+"""Calls at once while memory is read."""
 WARM_UP_CALLS: Final = 100
 SETTLE_SECONDS: Final = 2.0
 LATE_SECONDS: Final = 5.0
@@ -45,6 +47,13 @@ class Load:
         """Share of a core that was used."""
         return self.cpu_seconds / self.wall_seconds
 
+    def take_in(self, other: "Load") -> None:
+        """Add another turn of the same kind."""
+        self.seconds += other.seconds
+        self.calls += other.calls
+        self.cpu_seconds += other.cpu_seconds
+        self.wall_seconds += other.wall_seconds
+
 
 @dataclass(slots=True)
 class System:
@@ -61,7 +70,8 @@ class System:
     """By agents connected, calls per second, and whether the ring came in one burst with all before it."""
     agent_bytes: float = 0.0
     """Resident bytes per agent of those that were connected last."""
-    rss_after: int = 0
+    rss: int = 0
+    """Resident bytes with all agents and `LIVE` calls, after all other calls."""
     connected: int = 0
 
     async def order(self, **order: object) -> dict[str, Any]:
@@ -112,13 +122,21 @@ class System:
             await asyncio.sleep(0.05)
         return {call: at for call, at in shown.items() if call in written}
 
+    async def live_rss(self) -> int:
+        """Return the resident bytes while `LIVE` calls are talked at once; all are over when it returns."""
+        numbers = callers()
+        for count in range(LIVE):
+            call = self.caller.call(numbers[count % len(numbers)], self.agents[count % self.connected].extension)
+            self.pbx.begin(call, self.caller.gap, LIVE / WORST + SETTLE_SECONDS)
+            await asyncio.sleep(1 / WORST)
+        await asyncio.sleep(SETTLE_SECONDS / 2)
+        rss = self.program.rss
+        await asyncio.gather(*self.pbx.running)
+        return rss
+
     def add(self, rate: int, load: Load, *, burst: bool = False) -> None:
         """Add a turn to those of the same kind."""
-        total = self.loads.setdefault((self.connected, rate, burst), Load())
-        total.seconds += load.seconds
-        total.calls += load.calls
-        total.cpu_seconds += load.cpu_seconds
-        total.wall_seconds += load.wall_seconds
+        self.loads.setdefault((self.connected, rate, burst), Load()).take_in(load)
 
     async def blocked(self) -> int:
         """Return how often the event loop was blocked so far, by Callcard's own count."""
@@ -143,14 +161,13 @@ class Result:
     """How often Callcard's event loop was blocked for more than 20 ms during the loads."""
 
 
-async def start_ours(folder: Path, agents: Sequence[Agent]) -> tuple[System, float]:
-    """Start `callcard serve` on the database; return it and the seconds until it was ready."""
+async def start_ours(folder: Path, agents: Sequence[Agent], url: str | None = None) -> tuple[System, float]:
+    """Start `callcard serve` on the folder's database or on `url`; return it and the seconds until it was ready."""
     pbx = Pbx()
     await pbx.start()
     port = processes.free_port()
-    program = await processes.start(
-        "-m", "web", "serve", log=folder / "serve.log", settings=_settings(folder, port, pbx)
-    )
+    settings = _settings(folder, port, pbx) | ({"CALLCARD_DATABASE_URL": url} if url else {})
+    program = await processes.start("-m", "web", "serve", log=folder / "serve.log", settings=settings)
     seconds = await processes.ready(program, port)
     return await _system(OURS, program, pbx, port, agents), seconds
 
@@ -199,5 +216,17 @@ async def measure(ours: System, floor: System) -> Result:
                 for system in (ours, floor):
                     system.add(WORST, await system.load(WORST, RATES[WORST], burst=True), burst=True)
     for system in (ours, floor):
-        system.rss_after = system.program.rss
+        system.rss = await system.live_rss()
     return Result(ours, floor, await ours.blocked() - blocked)
+
+
+async def measure_side_by_side(ours: System, floor: System) -> tuple[Load, Load]:
+    """Load another Callcard and the bare chain in turns, with many agents at the highest rate."""
+    await ours.connect(MANY)
+    await ours.load(20, WARM_UP_CALLS)
+    await asyncio.sleep(QUIET_SECONDS)
+    totals = (Load(), Load())
+    for _ in range(TURNS):
+        for system, total in zip((ours, floor), totals, strict=True):
+            total.take_in(await system.load(WORST, RATES[WORST]))
+    return totals

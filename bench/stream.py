@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 from bench import day, peers, reducer, resync
-from bench.figures import times
+from bench.figures import judged, times
 from bench.reducer import Throughput
 
 FASTEST: Final = 100_000
@@ -26,9 +26,9 @@ def rows(measured: Throughput) -> Iterator[Row]:
             yield what, f"{mine:,.0f}", "", f"{peer}: not measured (Node is missing, or it failed)", ""
             continue
         theirs = measured.rate(peer)
-        budget = _judged(f">= {FASTEST:,}/s", mine >= FASTEST) if peer == reducer.NAMED else ""
+        budget = judged(f">= {FASTEST:,}/s", mine >= FASTEST) if peer == reducer.NAMED else ""
         if (least := BUDGETS.get(peer)) is not None:
-            budget += ", " * bool(budget) + _judged(f">= {least}x", mine >= least * theirs)
+            budget += ", " * bool(budget) + judged(f">= {least}x", mine >= least * theirs)
         yield what, f"{mine:,.0f}", budget, f"{peer} {theirs:,.0f}", times(mine, theirs)
     stages = [measured.per_event(name) for name in (reducer.FRAMING, reducer.EVENTS_READ, reducer.OURS)]
     own = (stages[0], *(later - earlier for earlier, later in pairwise(stages)))
@@ -42,7 +42,7 @@ def rows(measured: Throughput) -> Iterator[Row]:
 def _resync(measured: Throughput) -> Iterator[Row]:
     for when, seconds in (("the link was away", measured.resync.again), ("a start", measured.resync.fresh)):
         what = f"list of {resync.CHANNELS:,} channels read and merged after {when}"
-        yield what, f"{seconds * 1000:.0f} ms", _judged("< 1 s", seconds < 1), "", ""
+        yield what, f"{seconds * 1000:.0f} ms", judged("< 1 s", seconds < 1), "", ""
 
 
 def _half_hour(measured: Throughput) -> Row:
@@ -54,8 +54,4 @@ def _half_hour(measured: Throughput) -> Row:
     memory = " / ".join(f"{each / 1024 / 1024:.0f}" for each in lived.memory)
     told = f"{memory} MB, {lived.ended:,} rows, {lived.surprises} surprises"
     met = lived.ended == lived.calls and lived.memory[-1] <= day.FLAT * lived.memory[1]
-    return what, told, _judged("flat, a row each", met), "", f"{lived.seconds:.0f} s of CPU"
-
-
-def _judged(budget: str, met: bool) -> str:  # noqa: FBT001 - the verdict
-    return f"{budget}: {'met' if met else '**missed**'}"
+    return what, told, judged("flat, a row each", met), "", f"{lived.seconds:.0f} s of CPU"
