@@ -76,6 +76,10 @@ class WrapUps:
         self.changes = 0
         """Grows whenever a wrap-up begins, changes or ends."""
         self._by_user: dict[str, dict[str, WrapUp]] = {}
+        # Agents of whom something may be due; looked at many times a second, so nobody else is among them.
+        self._unattended: set[str] = set()
+        self._timed: set[str] = set()
+        self._holding: set[str] = set()
         self._restored: dict[Key, float | None] = {}
         self._unwritten: dict[Key, StoredWrapUp | None] = {}
 
@@ -106,15 +110,16 @@ class WrapUps:
 
     def attend(self, online: Iterable[str]) -> None:
         """Take in who has a browser open."""
-        for user in online:
-            for one in tuple(self._by_user.get(user, {}).values()):
+        for user in self._unattended.intersection(online):
+            for one in tuple(self._by_user[user].values()):
                 if not one.attended:
                     self._by_user[user][one.call_id] = replace(one, attended=True)
+            self._sort(user)
 
     def sweep(self, at: float) -> dict[str, frozenset[str]]:
         """End what the timer ends; gives the calls whose cards say another thing now, by user."""
         changed: dict[str, frozenset[str]] = {}
-        for user in tuple(self._by_user):
+        for user in tuple(self._timed):
             late = {one.call_id for one in self._lasting(user) if one.until is not None and one.until <= at}
             if late:
                 changed[user] = self._end(user, late)
@@ -154,7 +159,7 @@ class WrapUps:
 
     def holding(self) -> frozenset[str]:
         """Return the agents whose queues must wait."""
-        return frozenset(user for user, all_ in self._by_user.items() if any(one.holds_calls for one in all_.values()))
+        return frozenset(self._holding)
 
     def take(self) -> tuple[tuple[StoredWrapUp, ...], tuple[Key, ...]]:
         """Take out what must be written: what began or was prolonged, and what ended."""
@@ -196,6 +201,9 @@ class WrapUps:
         self.changes += before != now
         if now:
             self._by_user[user] = now
+        if now == before:
+            return frozenset()
+        self._sort(user)
         changed: set[str] = set()
         for call_id in before.keys() | now.keys():
             old, new = before.get(call_id), now.get(call_id)
@@ -205,3 +213,12 @@ class WrapUps:
             if new is not None and new.told() != (None if old is None else old.told()):
                 changed.add(call_id)
         return frozenset(changed)
+
+    def _sort(self, user: str) -> None:
+        all_ = self._by_user.get(user, {}).values()
+        for kept, due in (
+            (self._unattended, any(not one.attended for one in all_)),
+            (self._timed, any(one.until is not None and not one.over for one in all_)),
+            (self._holding, any(one.holds_calls for one in all_)),
+        ):
+            kept.add(user) if due else kept.discard(user)

@@ -1,5 +1,6 @@
 """The browser's files: built from a lock that names no host, complete, and served so that releases never mix."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -90,6 +91,21 @@ async def test_files_of_this_release_are_kept_and_of_another_are_not(service: Ru
     assert "immutable" in kept.headers["Cache-Control"]
     other = await service.ask("GET", found.group().replace(found.group(1), "0" * 12), who=None)
     assert (other.status, other.headers["Cache-Control"]) == (200, "no-cache")
+
+
+async def test_our_own_texts_travel_compressed_to_whoever_can_read_that(service: Running) -> None:
+    known = await asyncio.to_thread(assets.load, WEB / "static")
+    own = {"js/desk.js": "text/javascript", "css/callcard.css": "text/css"}
+    texts = await asyncio.to_thread(lambda: {name: (WEB / "static" / name).read_text("utf-8") for name in own})
+    for name, kind in own.items():
+        url = known.url(name)
+        packed = await service.ask("GET", url, who=None, headers={"Accept-Encoding": "gzip"})
+        assert (packed.headers["Content-Encoding"], packed.headers["Content-Type"]) == ("gzip", kind)
+        assert "Accept-Encoding" in packed.headers["Vary"]
+        plain = await service.ask("GET", url, who=None, headers={"Accept-Encoding": "identity"})
+        assert "Content-Encoding" not in plain.headers
+        assert packed.text == plain.text == texts[name]
+        assert int(packed.headers["Content-Length"]) < len(plain.text) / 2
 
 
 @pytest.mark.parametrize(
