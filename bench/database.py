@@ -77,6 +77,7 @@ async def prepare() -> tuple[Path, list[Agent]]:
         FOLDER.mkdir(parents=True, exist_ok=True)
         agents = await _fill(kept)
         listed.write_text(json.dumps([[one.name, one.extension, one.token] for one in agents]), encoding="utf-8")
+    await upgrade(f"sqlite+aiosqlite:///{kept}")  # it may be of an older day
     run = FOLDER / "run"
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir()
@@ -169,6 +170,7 @@ async def million(small: Path) -> Path:
     if not big.exists():
         big.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(_multiply, small, big)
+    await upgrade(f"sqlite+aiosqlite:///{big}")
     return big.parent
 
 

@@ -5,13 +5,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from crm_core.calls.rules import CallToSave
-from crm_core.calls.saving import batch
+from crm_core.calls.rules import CallToSave, newest
+from crm_core.calls.saving import Findable, batch, findable
 from crm_core.db import Database
 from crm_core.errors import DatabaseUnavailable
 
 TOGETHER = 100
 """Calls in one transaction: enough to catch up with a burst, few enough to be over soon."""
+FOUND = 2_000
+"""Calls of which it is remembered how they can be found; more than run at once."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,7 +26,8 @@ class _Waiting:
 class SavingLane:
     """The way of every live call into the log, in the order of the calls to `save`.
 
-    Nothing is kept here beyond the tasks that wait, so the lane is as long as its callers let it be.
+    Nothing is kept here beyond the tasks that wait, so the lane is as long as its callers let it be, and how the last
+    calls can be found: a call is saved four or five times, its words and linkedids only when they are new.
     """
 
     def __init__(self, db: Database, followed_from: Callable[[], float]) -> None:
@@ -32,6 +35,11 @@ class SavingLane:
         self._followed_from = followed_from
         self._turn = asyncio.Lock()
         self._waiting: deque[_Waiting] = deque()
+        self._found: dict[str, Findable] = {}
+
+    def forget(self, call_id: str) -> None:
+        """Take it that a call's row is gone, with all it was found by."""
+        self._found.pop(call_id, None)
 
     async def save(self, save: CallToSave) -> None:
         """Write a call and return when it is committed; raises DatabaseUnavailable."""
@@ -64,7 +72,13 @@ class SavingLane:
                 _finish([waiting], error)
 
     async def _write(self, together: list[_Waiting]) -> None:
-        await self._db.write_batch(batch((waiting.save for waiting in together), self._followed_from()))
+        saves = [waiting.save for waiting in together]
+        await self._db.write_batch(batch(saves, self._followed_from(), self._found))
+        for save in newest(saves).values():
+            self._found.pop(save.call.id, None)
+            self._found[save.call.id] = findable(save)
+        while len(self._found) > FOUND:
+            del self._found[next(iter(self._found))]
         _finish(together)
 
 

@@ -6,7 +6,8 @@ databases equal, and the rule here equal to `rules.accepts`.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -41,11 +42,22 @@ ACCEPTED = (
 )
 
 
-def batch(saves: Iterable[CallToSave], followed_from: float = math.inf) -> Batch:
+Findable = tuple[tuple[str, ...], str | None]
+"""What a call is found by beside its own columns, written once and never taken back: linkedids and caller's name."""
+
+
+def findable(save: CallToSave) -> Findable:
+    """Return what must be written once for a call to be found."""
+    return save.call.linkedids, save.call.caller_name
+
+
+def batch(
+    saves: Iterable[CallToSave], followed_from: float = math.inf, found: Mapping[str, Findable] = MappingProxyType({})
+) -> Batch:
     """Return the statements that write these calls as they are now.
 
     Calls that were answered or ended since `followed_from` (epoch seconds) are marked: what they mean for their client
-    is judged from the row, soon and beside.
+    is judged from the row, soon and beside. `found` tells by call id what is in the database already.
     """
     calls: list[tuple[object, ...]] = []
     participants: list[tuple[object, ...]] = []
@@ -56,8 +68,9 @@ def batch(saves: Iterable[CallToSave], followed_from: float = math.inf) -> Batch
         record = _RECORD.encode(save.call).decode()
         calls.append(_call(save, record))
         participants.extend(_participants(save, record))
-        linkedids.extend((clean(linkedid), save.call.id) for linkedid in save.call.linkedids)
-        names.extend((word, save.call.id, 0) for word in sorted(words(save.call.caller_name)))
+        if found.get(save.call.id) != findable(save):
+            linkedids.extend((clean(linkedid), save.call.id) for linkedid in save.call.linkedids)
+            names.extend((word, save.call.id, 0) for word in sorted(words(save.call.caller_name)))
         if (save.call.ended_at or save.call.answered_at or 0.0) >= followed_from:
             marks.append((save.call.id,))
     return (

@@ -280,6 +280,7 @@ class Calls:
                 index_elements=[AbsorbedRow.id], set_={"call_id": into}
             )
             await connection.execute(statement, {"id": absorbed, "call_id": into})
+        self._lane.forget(absorbed)
 
     async def add_trace(self, call_id: str, entries: Sequence[TraceEntry]) -> None:
         """Append steps of why a call did or did not pop."""

@@ -433,3 +433,22 @@ async def test_the_id_of_a_call_that_became_part_of_another_one_leads_there(call
     assert await calls.absorbed(["consult", "kept", "later", "other"]) == {"consult", "kept"}
     await calls.absorb("consult", "later")
     assert await calls.absorbed(["consult"]) == {"consult"}
+
+
+async def test_a_call_saved_again_is_found_by_what_is_new_of_it(calls: Calls) -> None:
+    async def found(**wanted: str) -> list[str]:
+        page = await calls.list_calls(CallFilter(**wanted))  # type: ignore[arg-type]  # texts only
+        return [row.record.id for row in page.items]
+
+    one = ringing("one", NOON)
+    await calls.save(one, NUMBER)
+    await calls.save(one, NUMBER)
+    named = replace(one, caller_name="Claire", linkedids=("linked-one", "linked-other"))
+    await calls.save(named, NUMBER)
+    assert (await found(linkedid="linked-one"), await found(linkedid="linked-other")) == (["one"], ["one"])
+    assert await found(q="claire") == ["one"]
+    await calls.save(answered("two", NOON), NUMBER)
+    await calls.absorb("one", "two")
+    assert await found(linkedid="linked-other") == []
+    await calls.save(named, NUMBER)
+    assert (await found(linkedid="linked-other"), await found(q="claire")) == (["one"], ["one"])
