@@ -33,6 +33,8 @@ class NoAnswerError(BusError):
 class Subscription:
     """The frames of one subject for one reader, in order and bounded; one task at a time waits in `get`."""
 
+    __slots__ = ("_forget", "_frames", "_interrupted", "_size", "_waiting", "lagging", "subject")
+
     def __init__(self, subject: str, forget: Callable[["Subscription"], None], size: int = SUBSCRIPTION_SIZE) -> None:
         self.subject = subject
         self.lagging = False

@@ -17,6 +17,8 @@ RETRY_SECONDS: Final = 0.5
 class Feed:
     """Frames of `subject`, ready to be sent: `async for frame in feed`. Raises LaggingError when read too slowly."""
 
+    __slots__ = ("_bus", "_seq", "_subject", "_subscription")
+
     def __init__(self, bus: Bus, subject: str) -> None:
         self._bus = bus
         self._subject = subject

@@ -172,6 +172,11 @@ def _subject(topic: Topic, user: str) -> str:
 class Socket:
     """One client."""
 
+    __slots__ = (
+        "_feeds", "_group", "_id", "_mistakes", "_pumps", "_request", "_response", "_tab", "credential", "parts",
+        "principal",
+    )  # fmt: skip
+
     def __init__(self, request: web.Request, response: web.WebSocketResponse) -> None:
         self._request = request
         self._response = response
