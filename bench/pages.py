@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urljoin
+from urllib.parse import urldefrag, urljoin
 
 import aiohttp
 
@@ -42,7 +42,8 @@ async def weigh(system: System, agents: Sequence[Agent]) -> Weight:
             seen.add(url)
             travelled, text = await _fetch(web, url)
             total += travelled
-            waiting += [urljoin(url, next(filter(None, found))) for found in LINKED.findall(text)]
+            # Icons are parts of one file.
+            waiting += [urldefrag(urljoin(url, next(filter(None, found)))).url for found in LINKED.findall(text)]
     return Weight(len(seen), total)
 
 
