@@ -16,19 +16,25 @@ class SqliteWriter:
         self._pragmas = pragmas
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
 
     async def run(self, work: Work) -> None:
         """Run statements with their rows in one transaction; raises sqlite3's errors with nothing written."""
+        if self._closed:
+            raise sqlite3.OperationalError("the database is closed")
         if self._thread is None:
             self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="callcard-writer")
         await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
 
     async def close(self) -> None:
         """Close the connection and end the thread."""
+        self._closed = True
         if self._thread is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-            self._thread.shutdown(wait=False)
-            self._thread = None
+            thread, self._thread = self._thread, None
+            closing = asyncio.get_running_loop().run_in_executor(thread, self._close)
+            # Said before the wait: whoever stops waiting, the thread ends with its work.
+            thread.shutdown(wait=False)
+            await closing
 
     def _run(self, work: Work) -> None:
         connection = self._connection or self._connect()

@@ -407,11 +407,19 @@ class Service:
         for action in actions:
             if isinstance(action, Show):
                 live.popped[action.user] = arrived_at
-                self._on_pop(max(0.0, self._clock() - arrived_at))
+                if change.cause is not None:  # a snapshot tells late what it tells
+                    self._popped(call.pbx, arrived_at)
         online, now = user in self._presence.online, self._clock()
         steps = traces.decided(change, user, actions, now, online=online, dismissed=dismissed)
         self.writer.trace(call.id, *steps)
         self._after(change, user)
+
+    def _popped(self, pbx: str, arrived_at: float) -> None:
+        """Measure how long a card took."""
+        now = self._clock()
+        took = max(0.0, now - arrived_at)
+        self._on_pop(took)
+        self._board.strip.popped(pbx, now, took)
 
     def _unseen(self, change: CallChange) -> bool:
         """Tell whether a change may go without a write of its own: nobody sees the call, and its next change is here.
