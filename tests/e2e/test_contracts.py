@@ -9,13 +9,14 @@ import pytest
 
 from tests.e2e.backends import Nats, PostgreSQL
 
+CHOSEN = ("-k", "postgresql or nats")
 pytestmark = [pytest.mark.e2e, pytest.mark.postgresql, pytest.mark.timeout(300)]
 
 
 def test_stores_and_bus_keep_their_promises_on_postgresql_and_nats(postgresql: PostgreSQL, nats: Nats) -> None:
     servers = {"CALLCARD_TEST_POSTGRESQL_URL": postgresql.new_database()[1], "CALLCARD_TEST_NATS_URL": nats.url}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/contracts", "-q", "-p", "no:cacheprovider", "-k", "postgresql or nats"],
+        [sys.executable, "-m", "pytest", "tests/contracts", "-q", "-n", "2", "-p", "no:cacheprovider", *CHOSEN],
         cwd=Path(__file__).parents[2],
         env={**os.environ, **servers},
         capture_output=True,
