@@ -21,6 +21,7 @@ class TaskRow(Row):
         Index("ix_task_client_key", "client_key"),
         Index("ix_task_number_key", "number_key"),
         Index("ix_task_owner", "owner"),
+        Index("ix_task_closed_call", "closed_call"),
     )
 
     id: Mapped[Id]
