@@ -1,21 +1,21 @@
 """The schema's history leads to the schema the code is written for, on both databases."""
 
 import asyncio
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
-import crm_core.agents.states_tables
-import crm_core.agents.tables
-import crm_core.audit.tables
-import crm_core.calls.tables
-import crm_core.imports.tables
-import crm_core.recordings.tables
-import crm_core.voicemail.tables
-import crm_core.work.tables  # noqa: F401 their tables are compared
+import crm_core
 from crm_core.db import Database, Row, upgrade
+
+
+CORE = Path(crm_core.__file__).parent
+for tables in CORE.rglob("*tables.py"):
+    import_module(".".join(["crm_core", *tables.relative_to(CORE).with_suffix("").parts]))
 
 
 def differences(connection: Connection) -> list[Any]:
