@@ -12,7 +12,6 @@ from sqlalchemy import Connection, inspect
 import crm_core
 from crm_core.db import Database, Row, upgrade
 
-
 CORE = Path(crm_core.__file__).parent
 for tables in CORE.rglob("*tables.py"):
     import_module(".".join(["crm_core", *tables.relative_to(CORE).with_suffix("").parts]))
