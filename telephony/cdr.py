@@ -12,10 +12,11 @@ import msgspec
 
 from telephony import events as ev
 from telephony.book import Line
-from telephony.cel import CONFERENCES, Finished, read_time
+from telephony.cel import Finished, read_time
 from telephony.channels import endpoint_of
 from telephony.conversations import call_id
 from telephony.dialing import dial_string_in
+from telephony.events import CONFERENCES
 from telephony.records import CallPhase, CallRecord, Direction, LegResult, Outcome, Participant, Source
 
 CSV_COLUMNS: Final = (

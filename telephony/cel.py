@@ -25,7 +25,6 @@ from telephony.dialing import dial_string_in
 from telephony.records import CallChange, CallRecord, ChangeKind, Source, Step
 
 CALLING_APPLICATIONS: Final = frozenset({"Dial", "Queue", "FollowMe", "Page", "RetryDial"})
-CONFERENCES: Final = frozenset({"ConfBridge", "MeetMe"})
 SHORTEST_MESSAGE_SECONDS: Final = 3.0
 """Nobody leaves a message in less: the greeting and the beep come first (voicemail.conf, `minsecs`)."""
 REFUSED_AT_ONCE_SECONDS: Final = 0.15
@@ -512,7 +511,7 @@ def _chan_end(cel: CelBook, row: Row, _: _Seen) -> list[ev.Event]:
 
 def _bridge_enter(_: CelBook, row: Row, seen: _Seen) -> list[ev.Event]:
     bridge = str(row.extra.get("bridge_id") or "")
-    if row.application in CONFERENCES or seen.application in CONFERENCES:
+    if row.application in ev.CONFERENCES or seen.application in ev.CONFERENCES:
         return [
             ev.BridgeEnter(row.at, _party(row), bridge, "base/ConfBridge"),
             ev.ConfbridgeJoin(row.at, _party(row), row.argument.partition(",")[0]),
@@ -525,7 +524,7 @@ def _bridge_enter(_: CelBook, row: Row, seen: _Seen) -> list[ev.Event]:
 
 def _bridge_exit(_: CelBook, row: Row, seen: _Seen) -> list[ev.Event]:
     out: list[ev.Event] = [ev.BridgeLeave(row.at, _party(row), str(row.extra.get("bridge_id") or ""))]
-    if row.application in CONFERENCES or seen.application in CONFERENCES:
+    if row.application in ev.CONFERENCES or seen.application in ev.CONFERENCES:
         out.append(ev.ConfbridgeLeave(row.at, _party(row), row.argument.partition(",")[0]))
     return out
 
@@ -541,10 +540,8 @@ def _attended_transfer(cel: CelBook, row: Row, _: _Seen) -> list[ev.Event]:
     second = _stranger(cel, extra.get("channel2_name"), extra.get("channel2_uniqueid")) or _party(row)
     transferee = _stranger(cel, extra.get("transferee_channel_name"), extra.get("transferee_channel_uniqueid"))
     target = _stranger(cel, extra.get("transfer_target_channel_name"), extra.get("transfer_target_channel_uniqueid"))
-    out: list[ev.Event] = [ev.AttendedTransfer(row.at, _party(row), second, transferee, target, success=True)]
-    if extra.get("app") in CONFERENCES and transferee is not None:
-        out.append(ev.ConfbridgeJoin(row.at, transferee, ""))  # in the transferer's place, without a row of its own
-    return out
+    app = str(extra.get("app") or "")
+    return [ev.AttendedTransfer(row.at, _party(row), second, transferee, target, success=True, app=app)]
 
 
 def _pickup(cel: CelBook, row: Row, _: _Seen) -> list[ev.Event]:

@@ -11,6 +11,8 @@ import msgspec
 
 UNKNOWN_TEXTS: Final = frozenset({"", "<unknown>"})
 """What AMI writes where a number or name is not known."""
+CONFERENCES: Final = frozenset({"ConfBridge", "MeetMe"})
+"""Applications whose parties hear each other."""
 
 
 class Party(msgspec.Struct, frozen=True):
@@ -155,6 +157,8 @@ class AttendedTransfer(msgspec.Struct, frozen=True):
     transferee: Party | None
     target: Party | None
     success: bool
+    app: str = ""
+    """The application the transferee is in now, where it is no party."""
 
 
 class Pickup(msgspec.Struct, frozen=True):
@@ -542,6 +546,7 @@ _PARSERS: Final[dict[str, Callable[[Fields, float], Event | None]]] = {
         _party(f, "Transferee"),
         _party(f, "TransferTarget"),
         f.get("Result") == "Success",
+        f.get("DestApp", ""),
     ),
     "Pickup": lambda f, at: Pickup(at, _need(f), _need(f, "Target")),
     "ParkedCall": lambda f, at: ParkedCall(

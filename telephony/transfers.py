@@ -8,6 +8,7 @@ from telephony.dialing import dialled_number
 from telephony.parties import join_call, known
 from telephony.records import ChangeKind, Parking, Transfer, TransferKind
 from telephony.talking import check_connected, check_talk
+from telephony.waiting import conference_join
 
 
 def blind_transfer(draft: Draft, event: ev.BlindTransfer) -> None:
@@ -57,10 +58,17 @@ def attended_transfer(draft: Draft, event: ev.AttendedTransfer) -> None:
     draft.tell(ChangeKind.TRANSFERRED, call, source)
     if target is not None and target.bridge is not None:
         check_connected(draft, target)
+    _confers(draft, event)
     talked = call.talking
     check_talk(draft, call)
     if talked and not call.talking:  # completed while the target still rings
         draft.tell(ChangeKind.UPDATED, call)
+
+
+def _confers(draft: Draft, event: ev.AttendedTransfer) -> None:
+    """Let a party that was transferred into a conference talk there; its own join is not always told."""
+    if event.app in ev.CONFERENCES and event.transferee is not None:
+        conference_join(draft, ev.ConfbridgeJoin(event.at, event.transferee, ""))
 
 
 def _was_on_hold(book: CallBook, original: Channel) -> bool:

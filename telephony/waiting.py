@@ -95,6 +95,8 @@ def conference_join(draft: Draft, event: ev.ConfbridgeJoin) -> None:
     if channel is None or channel.is_local:
         return
     call = call_of(draft.book, channel) or call_in_midstream(draft, channel)
+    if channel.uniqueid in call.conferring:
+        return  # a transfer into the conference told it already
     call.conferring.add(channel.uniqueid)
     call.talking = True
     if call.direction is None:
