@@ -32,7 +32,7 @@ async def weigh(system: System, agents: Sequence[Agent]) -> Weight:
     async with aiohttp.ClientSession(auto_decompress=False, cookie_jar=jar, headers={"Accept-Encoding": "gzip"}) as web:
         form = {"name": agents[0].name, "password": password_of(0)}
         async with web.post(f"{base}/login", data=form, allow_redirects=False) as answer:
-            if answer.status != 303:  # noqa: PLR2004
+            if answer.status != 303:  # noqa: PLR2004 - the answer to a sign-in
                 raise RuntimeError(f"the bench's agent could not sign in: {answer.status}")
         waiting, seen, total = [f"{base}/desk"], set[str](), 0
         while waiting:

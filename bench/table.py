@@ -75,7 +75,7 @@ def table(all_of: Figures) -> Iterator[str]:
     yield from _starts(all_of.starts, all_of.large_start)
     kilobytes = all_of.weight.bytes / 1024
     what = f"agent's desk at the first visit, {all_of.weight.files} files as they travel"
-    yield _line(what, f"{kilobytes:.0f} kB", judged("<= 200 kB", kilobytes <= 200))  # noqa: PLR2004
+    yield _line(what, f"{kilobytes:.0f} kB", judged("<= 200 kB", kilobytes <= 200))  # noqa: PLR2004 - the budget
 
 
 def _line(what: str, ours: str, budget: str = "", beside: str = "", ratio: str = "") -> str:
@@ -91,7 +91,7 @@ def _pops(result: Result, agents: int, rate: int, *, burst: bool = False) -> str
     beside = percentile(floor.seconds, 0.5) * 1000
     budget = ""
     if (agents, rate, burst) == (MANY, WORST, False):
-        bounds = (("p50 <= 1", p50 <= 1), ("p99 <= 10", p99 <= 10), ("<= 2x", p50 <= 2 * beside))  # noqa: PLR2004
+        bounds = (("p50 <= 1", p50 <= 1), ("p99 <= 10", p99 <= 10), ("<= 2x", p50 <= 2 * beside))  # noqa: PLR2004 - the budget
         budget = ", ".join(judged(text, met) for text, met in bounds)
     return _line(what, _shown(ours), budget, f"{BARE} {percentiles(floor.seconds)}", times(p50, beside))
 
@@ -108,7 +108,7 @@ def _postgresql(measured: OnPostgreSQL | None) -> Iterator[str]:
         yield _line("sustained pops, everything written, PostgreSQL", NOT_HERE, ">= 300/s per core")
         return
     p50, beside = (percentile(one.seconds, 0.5) * 1000 for one in (measured.load, measured.floor))
-    budget = judged("p50 <= 2", p50 <= 2)  # noqa: PLR2004
+    budget = judged("p50 <= 2", p50 <= 2)  # noqa: PLR2004 - the budget
     floor = f"{BARE} on SQLite {percentiles(measured.floor.seconds)}"
     yield _line(what, _shown(measured.load), budget, floor, times(p50, beside))
     yield _sustained("PostgreSQL", 300, measured.sustained)
@@ -135,10 +135,10 @@ def _events(throughput: Throughput) -> Iterator[str]:
 
 def _memory(ours: System, floor: System) -> Iterator[str]:
     mine, bare = (system.agent_bytes / 1024 for system in (ours, floor))
-    budget = judged("<= 20 kB", mine <= 20)  # noqa: PLR2004
+    budget = judged("<= 20 kB", mine <= 20)  # noqa: PLR2004 - the budget
     yield _line("memory per further agent", f"{mine:.1f} kB", budget, f"{BARE} {bare:.1f} kB", times(mine, bare))
     mine, bare = (system.rss / 1024 / 1024 for system in (ours, floor))
-    budget = judged("<= 250 MB", mine <= 250)  # noqa: PLR2004
+    budget = judged("<= 250 MB", mine <= 250)  # noqa: PLR2004 - the budget
     what = f"memory (RSS) with {MANY} agents and {LIVE} live calls, after all calls"
     yield _line(what, f"{mine:.0f} MB", budget, f"{BARE} {bare:.0f} MB", times(mine, bare))
 
@@ -151,4 +151,4 @@ def _starts(starts: tuple[float, float], large: float | None) -> Iterator[str]:
     if large is None:
         yield _line(what, f"{NOT_HERE}: `python -m bench --million`", "< 2 s")
     else:
-        yield _line(what, f"{large:.2f} s", judged("< 2 s", large < 2))  # noqa: PLR2004
+        yield _line(what, f"{large:.2f} s", judged("< 2 s", large < 2))  # noqa: PLR2004 - the budget
